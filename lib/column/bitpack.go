@@ -1,0 +1,179 @@
+package column
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// maxWidth is the widest packed field below 64: a value that starts anywhere in a byte is
+// still inside one 64-bit load. Wider fields are stored as 64 bits.
+const maxWidth = 56
+
+func widthOf(max uint64) uint {
+	w := uint(bits.Len64(max))
+	if w > maxWidth {
+		return 64
+	}
+	return w
+}
+
+func packedLen(n int, w uint) int { return (n*int(w) + 7) >> 3 }
+
+// appendPacked appends n fields of w bits, lowest bit first; field i is get(i) as sub already
+// reduced by the caller.
+func appendPacked(dst []byte, vals []uint64, base uint64, w uint) []byte {
+	if w == 0 {
+		return dst
+	}
+	if w == 64 {
+		for _, v := range vals {
+			dst = binary.LittleEndian.AppendUint64(dst, v-base)
+		}
+		return dst
+	}
+	start := len(dst)
+	dst = append(dst, make([]byte, packedLen(len(vals), w)+8)...)
+	out := dst[start:]
+	var acc uint64
+	var have uint
+	o := 0
+	for _, v := range vals {
+		x := v - base
+		acc |= x << have
+		have += w
+		if have >= 64 {
+			binary.LittleEndian.PutUint64(out[o:], acc)
+			o += 8
+			have -= 64
+			acc = x >> (w - have)
+		}
+	}
+	binary.LittleEndian.PutUint64(out[o:], acc)
+	return dst[:start+packedLen(len(vals), w)]
+}
+
+func appendPacked16(dst []byte, codes []uint16, w uint) []byte {
+	if w == 0 {
+		return dst
+	}
+	start := len(dst)
+	dst = append(dst, make([]byte, packedLen(len(codes), w)+8)...)
+	out := dst[start:]
+	var acc uint64
+	var have uint
+	o := 0
+	for _, c := range codes {
+		acc |= uint64(c) << have
+		have += w
+		if have >= 32 {
+			binary.LittleEndian.PutUint32(out[o:], uint32(acc))
+			o += 4
+			have -= 32
+			acc >>= 32
+		}
+	}
+	binary.LittleEndian.PutUint64(out[o:], acc)
+	return dst[:start+packedLen(len(codes), w)]
+}
+
+// unpack reads len(dst) fields of w bits and adds base. src holds exactly packedLen bytes or more.
+func unpack(dst []uint64, src []byte, w uint, base uint64) {
+	switch {
+	case w == 0:
+		for i := range dst {
+			dst[i] = base
+		}
+		return
+	case w == 64:
+		for i := range dst {
+			dst[i] = binary.LittleEndian.Uint64(src[i*8:]) + base
+		}
+		return
+	case w == 8:
+		for i, b := range src[:len(dst)] {
+			dst[i] = uint64(b) + base
+		}
+		return
+	}
+	mask := uint64(1)<<w - 1
+	i := 0
+	if len(src) >= 8 {
+		// The last field whose eight bytes lie inside src.
+		last := ((len(src)-8)<<3)/int(w) + 1
+		if last > len(dst) {
+			last = len(dst)
+		}
+		off := uint(0)
+		d := dst[:last]
+		for i = range d {
+			d[i] = binary.LittleEndian.Uint64(src[off>>3:])>>(off&7)&mask + base
+			off += w
+		}
+		i = last
+	}
+	for ; i < len(dst); i++ {
+		dst[i] = loadTail(src, i*int(w))&mask + base
+	}
+}
+
+// unpack16 is unpack for codes of at most 16 bits.
+func unpack16(dst []uint16, src []byte, w uint) {
+	switch w {
+	case 0:
+		clear(dst)
+		return
+	case 8:
+		for i, b := range src[:len(dst)] {
+			dst[i] = uint16(b)
+		}
+		return
+	case 16:
+		for i := range dst {
+			dst[i] = binary.LittleEndian.Uint16(src[i*2:])
+		}
+		return
+	}
+	mask := uint64(1)<<w - 1
+	i := 0
+	off := uint(0)
+	// Four fields of at most 14 bits fit in one load at any bit offset; three of 15.
+	if w <= 14 {
+		for len(dst)-i >= 4 && int(off>>3)+8 <= len(src) {
+			x := binary.LittleEndian.Uint64(src[off>>3:]) >> (off & 7)
+			d := dst[i : i+4 : i+4]
+			d[0] = uint16(x & mask)
+			d[1] = uint16(x >> w & mask)
+			d[2] = uint16(x >> (2 * w) & mask)
+			d[3] = uint16(x >> (3 * w) & mask)
+			off += 4 * w
+			i += 4
+		}
+	} else {
+		for len(dst)-i >= 3 && int(off>>3)+8 <= len(src) {
+			x := binary.LittleEndian.Uint64(src[off>>3:]) >> (off & 7)
+			d := dst[i : i+3 : i+3]
+			d[0] = uint16(x & mask)
+			d[1] = uint16(x >> w & mask)
+			d[2] = uint16(x >> (2 * w) & mask)
+			off += 3 * w
+			i += 3
+		}
+	}
+	for ; i < len(dst); i++ {
+		dst[i] = uint16(loadTail(src, i*int(w)) & mask)
+	}
+}
+
+// loadTail loads up to 64 bits that start at bit off; bytes beyond src read as zero.
+func loadTail(src []byte, off int) uint64 {
+	p := off >> 3
+	if p >= len(src) {
+		return 0
+	}
+	if p+8 <= len(src) {
+		return binary.LittleEndian.Uint64(src[p:]) >> (off & 7)
+	}
+	var b [8]byte
+	copy(b[:], src[p:])
+	return binary.LittleEndian.Uint64(b[:]) >> (off & 7)
+}

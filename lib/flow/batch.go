@@ -1,0 +1,229 @@
+package flow
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"nfpipe/lib/column"
+	"nfpipe/lib/ie"
+)
+
+// Column is one column of a batch: encoded, decoded, or both.
+type Column struct {
+	Key    Key
+	Block  column.Block // N is set even when only vec is there
+	Ref    int          // the column that an encoding leans on, or -1
+	Shapes uint64       // bit s: shape s has it
+
+	vec  *column.Vec
+	from io.ReaderAt // where Block.Data lies when it is not in memory
+	off  int64
+	size int
+}
+
+// Batch is a set of records. Sel, when not nil, says which of them count.
+type Batch struct {
+	N      int
+	Shapes []Shape
+	Codes  Column // the shape of each record
+	Cols   []Column
+	Sel    Bitmap
+	Totals Totals
+
+	presence map[uint64]Bitmap
+	owned    []*column.Vec
+	free     func() // gives the memory under the blocks back
+}
+
+// Selected is the number of records that count.
+func (b *Batch) Selected() int {
+	if b.Sel == nil {
+		return b.N
+	}
+	return b.Sel.Count()
+}
+
+// Find returns the index of a column, or -1.
+func (b *Batch) Find(k Key) int {
+	return slices.IndexFunc(b.Cols, func(c Column) bool { return c.Key == k })
+}
+
+// Defer makes f run at Release.
+func (b *Batch) Defer(f func()) { b.free = f }
+
+// Release gives memory back for reuse; nothing that the batch handed out may be used after.
+func (b *Batch) Release() {
+	for _, v := range b.owned {
+		vecPool.Put(v)
+	}
+	b.owned = nil
+	if b.free != nil {
+		b.free()
+		b.free = nil
+	}
+}
+
+var vecPool = sync.Pool{New: func() any { return new(column.Vec) }}
+
+// scratch is a vector that lives until Release.
+func (b *Batch) scratch(k column.Kind) *column.Vec {
+	v := vecPool.Get().(*column.Vec)
+	v.Reset(k)
+	b.owned = append(b.owned, v)
+	return v
+}
+
+// FromFile tells a column where its block lies; it is read when first asked for.
+func (c *Column) FromFile(r io.ReaderAt, off int64, size int) {
+	c.from, c.off, c.size = r, off, size
+}
+
+// SetVec gives a column its decoded values; a block that it had is stale and dropped.
+func (c *Column) SetVec(v *column.Vec) {
+	c.vec = v
+	c.Block = column.Block{Kind: v.Kind, N: v.N}
+	c.Ref = -1
+}
+
+// Encoded tells whether the column has a block.
+func (c *Column) Encoded() bool { return c.Block.Data != nil || c.from != nil }
+
+// Load brings the block into memory and checks its checksum if it came from a file.
+func (c *Column) Load() error {
+	if c.from == nil || c.Block.Data != nil {
+		return nil
+	}
+	p := make([]byte, c.size)
+	if _, err := c.from.ReadAt(p, c.off); err != nil {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return fmt.Errorf("column %s at offset %d: %w", c.Key.ID, c.off, err)
+	}
+	if column.Checksum(p) != c.Block.CRC {
+		return fmt.Errorf("column %s at offset %d: %w: bad checksum", c.Key.ID, c.off, column.ErrCorrupt)
+	}
+	c.Block.Data = p
+	return nil
+}
+
+// Vec decodes column i.
+func (b *Batch) Vec(i int) (*column.Vec, error) { return b.decode(&b.Cols[i], 0) }
+
+// ShapeCodes decodes the shape of each record.
+func (b *Batch) ShapeCodes() (*column.Vec, error) { return b.decode(&b.Codes, 0) }
+
+func (b *Batch) decode(c *Column, depth int) (*column.Vec, error) {
+	if c.vec != nil {
+		return c.vec, nil
+	}
+	if err := c.Load(); err != nil {
+		return nil, err
+	}
+	var ref *column.Vec
+	if c.Ref >= 0 {
+		if c.Ref >= len(b.Cols) || depth > 0 || b.Cols[c.Ref].Shapes != c.Shapes {
+			return nil, fmt.Errorf("column %s: %w: leans on column %d", c.Key.ID, column.ErrCorrupt, c.Ref)
+		}
+		var err error
+		if ref, err = b.decode(&b.Cols[c.Ref], depth+1); err != nil {
+			return nil, err
+		}
+	}
+	v := b.scratch(c.Block.Kind)
+	if err := c.Block.Decode(v, ref); err != nil {
+		return nil, fmt.Errorf("column %s: %w", c.Key.ID, err)
+	}
+	c.vec = v
+	return v, nil
+}
+
+// Presence says which records have a shape of the mask; nil means all.
+func (b *Batch) Presence(mask uint64) (Bitmap, error) {
+	all := b.allShapes()
+	if mask&all == all {
+		return nil, nil
+	}
+	if m, ok := b.presence[mask]; ok {
+		return m, nil
+	}
+	codes, err := b.ShapeCodes()
+	if err != nil {
+		return nil, err
+	}
+	m := NewBitmap(b.N)
+	switch codes.Form {
+	case column.Const:
+		if mask>>(codes.Ints[0]&63)&1 != 0 {
+			m.Fill(b.N)
+		}
+	case column.Dict:
+		var has [MaxShapes]uint64
+		for e, s := range codes.Ints {
+			has[e&63] = mask >> (s & 63) & 1
+		}
+		for i, c := range codes.Codes {
+			m[i>>6] |= has[c&63] << (i & 63)
+		}
+	default:
+		for i, s := range codes.Ints {
+			m[i>>6] |= (mask >> (s & 63) & 1) << (i & 63)
+		}
+	}
+	if b.presence == nil {
+		b.presence = map[uint64]Bitmap{}
+	}
+	b.presence[mask] = m
+	return m, nil
+}
+
+func (b *Batch) allShapes() uint64 {
+	if len(b.Shapes) >= 64 {
+		return ^uint64(0)
+	}
+	return 1<<len(b.Shapes) - 1
+}
+
+// Link derives from the shapes which columns each has and sets Column.Shapes. It reports a
+// batch whose columns and shapes do not agree.
+func (b *Batch) Link() error {
+	index := make(map[Key]int, len(b.Cols))
+	for i := range b.Cols {
+		b.Cols[i].Shapes = 0
+		if _, twice := index[b.Cols[i].Key]; twice {
+			return fmt.Errorf("column %s twice", b.Cols[i].Key.ID)
+		}
+		index[b.Cols[i].Key] = i
+	}
+	var keys []Key
+	for s, shape := range b.Shapes {
+		keys = shape.Keys(keys[:0])
+		for _, k := range keys {
+			i, ok := index[k]
+			if !ok {
+				continue // projected away
+			}
+			b.Cols[i].Shapes |= 1 << s
+		}
+	}
+	return nil
+}
+
+// Family is the address family that shape s has in column col: of an element pair, the
+// member that was sent.
+func (b *Batch) family(s int, k Key) ie.Family {
+	occ := uint8(0)
+	for _, e := range b.Shapes[s] {
+		id, fam := ie.Column(e.ID)
+		if id != k.ID {
+			continue
+		}
+		if occ == k.Occ {
+			return fam
+		}
+		occ++
+	}
+	return ie.AnyFamily
+}

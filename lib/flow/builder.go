@@ -1,0 +1,166 @@
+package flow
+
+import (
+	"cmp"
+	"slices"
+
+	"nfpipe/lib/column"
+	"nfpipe/lib/ie"
+)
+
+// maxBatchBytes ends a batch early when its values are large.
+const maxBatchBytes = 16 << 20
+
+// Builder collects records into a batch. Layouts stay valid over Reset.
+type Builder struct {
+	n       int
+	layouts []*Layout
+	cols    map[Key]*column.Builder
+	order   []Key
+	codes   []uint8
+}
+
+// Layout is a shape of a builder. For each record call Next, then put one value into each of
+// Cols; Cols[i] takes element i of the shape.
+type Layout struct {
+	Shape Shape
+	Cols  []*column.Builder
+	b     *Builder
+	code  uint8
+	n     int
+}
+
+// NewBuilder returns an empty builder.
+func NewBuilder() *Builder { return &Builder{cols: map[Key]*column.Builder{}} }
+
+// Layout returns the builder's layout for s. It reports false when the builder has no room
+// for another shape or its columns: take the batch, call Clear, and ask again.
+func (b *Builder) Layout(s Shape) (*Layout, bool) {
+	for _, l := range b.layouts {
+		if l.Shape.Equal(s) {
+			return l, true
+		}
+	}
+	keys := s.Keys(nil)
+	fresh := 0
+	for _, k := range keys {
+		if b.cols[k] == nil {
+			fresh++
+		}
+	}
+	if len(b.layouts) == MaxShapes || len(b.cols)+fresh > MaxColumns {
+		return nil, false
+	}
+	l := &Layout{Shape: slices.Clone(s), b: b, code: uint8(len(b.layouts))}
+	for i, k := range keys {
+		c := b.cols[k]
+		if c == nil {
+			c = new(column.Builder)
+			c.Reset(KindOf(s[i].ID))
+			b.cols[k] = c
+			b.order = append(b.order, k)
+		}
+		l.Cols = append(l.Cols, c)
+	}
+	b.layouts = append(b.layouts, l)
+	return l, true
+}
+
+// Next begins a record of this layout.
+func (l *Layout) Next() {
+	l.b.codes = append(l.b.codes, l.code)
+	l.b.n++
+	l.n++
+}
+
+// Len is the number of records.
+func (b *Builder) Len() int { return b.n }
+
+// Full tells that the batch should be taken. Strings are weighed every 256 records.
+func (b *Builder) Full() bool {
+	if b.n >= MaxRecords {
+		return true
+	}
+	if b.n&255 != 0 {
+		return false
+	}
+	return b.Size() > maxBatchBytes
+}
+
+// Size is the memory that the values take.
+func (b *Builder) Size() int {
+	n := b.n
+	for _, c := range b.cols {
+		n += c.Size()
+	}
+	return n
+}
+
+// Batch returns the records collected. It is valid until Reset or Clear.
+func (b *Builder) Batch() *Batch {
+	out := &Batch{N: b.n}
+	renumber := make([]uint64, len(b.layouts))
+	for i, l := range b.layouts {
+		if l.n > 0 {
+			renumber[i] = uint64(len(out.Shapes))
+			out.Shapes = append(out.Shapes, l.Shape)
+		}
+	}
+	codes := &column.Vec{Kind: column.Int, N: b.n, Ints: make([]uint64, 0, b.n)}
+	if len(out.Shapes) > 1 {
+		for _, c := range b.codes {
+			codes.Ints = append(codes.Ints, renumber[c])
+		}
+	} else {
+		codes.Form, codes.Ints = column.Const, append(codes.Ints, 0)
+	}
+	out.Codes.SetVec(codes)
+	keys := slices.Clone(b.order)
+	slices.SortStableFunc(keys, func(x, y Key) int {
+		return cmp.Or(cmp.Compare(rank(x.ID), rank(y.ID)), cmp.Compare(x.ID, y.ID), cmp.Compare(x.Occ, y.Occ))
+	})
+	for _, k := range keys {
+		if c := b.cols[k]; c.Len() > 0 {
+			col := Column{Key: k}
+			col.SetVec(c.Vec())
+			out.Cols = append(out.Cols, col)
+		}
+	}
+	if err := out.Link(); err != nil {
+		panic("flow: " + err.Error()) // keys of a map are distinct
+	}
+	return out
+}
+
+// Reset empties the builder; its layouts stay.
+func (b *Builder) Reset() {
+	b.n, b.codes = 0, b.codes[:0]
+	for k, c := range b.cols {
+		c.Reset(KindOf(k.ID))
+	}
+	for _, l := range b.layouts {
+		l.n = 0
+	}
+}
+
+// Clear empties the builder and forgets its layouts.
+func (b *Builder) Clear() {
+	*b = *NewBuilder()
+}
+
+// elemLen is the length that an element takes when nothing says otherwise.
+func elemLen(id ie.ID) uint16 {
+	if e, ok := ie.Lookup(id); ok && e.Type.Size() > 0 {
+		return uint16(e.Type.Size())
+	}
+	return Variable
+}
+
+// ShapeOf makes a shape of elements at their natural length.
+func ShapeOf(ids ...ie.ID) Shape {
+	s := make(Shape, len(ids))
+	for i, id := range ids {
+		s[i] = Elem{id, elemLen(id)}
+	}
+	return s
+}

@@ -1,0 +1,99 @@
+package stream
+
+import (
+	"fmt"
+	"io"
+
+	"nfpipe/lib/flow"
+)
+
+// Writer writes segments to w, which should be unbuffered: frames are large.
+type Writer struct {
+	w       io.Writer
+	err     error
+	length  uint64
+	records uint64
+	totals  flow.Totals
+	exact   bool // totals are known
+	open    bool
+}
+
+// NewWriter returns a writer that has written nothing yet.
+func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
+
+// Records is the number of records of the segment so far.
+func (w *Writer) Records() uint64 { return w.records }
+
+// Err is the first error of writing; all later calls return it.
+func (w *Writer) Err() error { return w.err }
+
+func (w *Writer) put(p []byte) {
+	if w.err != nil || len(p) == 0 {
+		return
+	}
+	n, err := w.w.Write(p)
+	w.length += uint64(n)
+	w.err = err
+}
+
+// Head starts a segment.
+func (w *Writer) Head(h Head) error {
+	w.length, w.records, w.totals, w.exact, w.open = 0, 0, flow.Totals{}, true, true
+	w.put(appendFrame(nil, KindHead, h.append(nil), 0))
+	return w.err
+}
+
+// Write writes an encoded frame of records.
+func (w *Writer) Write(f *Frame) error {
+	if !w.open {
+		return fmt.Errorf("stream: frame outside of a segment")
+	}
+	w.put(f.Head)
+	for _, p := range f.Body {
+		w.put(p)
+	}
+	w.add(f.Records, &f.Totals)
+	return w.err
+}
+
+func (w *Writer) add(records int, t *flow.Totals) {
+	w.records += uint64(records)
+	if uint64(records) != t.Records {
+		w.exact = false
+		return
+	}
+	w.totals.Add(t)
+}
+
+// Pass writes a frame of records, side or tick frame of a Reader as it was read. The item's
+// body must be in memory.
+func (w *Writer) Pass(it *Item) error {
+	w.put(it.prefix)
+	w.put(it.body)
+	if it.Kind == KindRecords {
+		w.add(it.Batch.Selected(), &it.Batch.Totals)
+	}
+	return w.err
+}
+
+// InMemory tells whether Pass can write the item: a lazy reader's frames are still in the file.
+func (it *Item) InMemory() bool { return it.Kind != KindRecords || it.body != nil || it.Batch.N == 0 }
+
+// Side writes a frame of a kind that readers may skip.
+func (w *Writer) Side(k Kind, header, body []byte) error {
+	w.put(appendFrame(nil, k, header, len(body)))
+	w.put(body)
+	return w.err
+}
+
+// End ends the segment. Status, Reason, Losses and Counts are the caller's; the rest is known.
+func (w *Writer) End(e End) error {
+	if !w.open {
+		return w.err
+	}
+	w.open = false
+	e.Records, e.Totals, e.HasTotals = w.records, w.totals, w.exact
+	e.Totals.Records = w.records
+	w.put(e.appendFrame(w.length))
+	return w.err
+}
