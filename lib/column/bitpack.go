@@ -177,3 +177,23 @@ func loadTail(src []byte, off int) uint64 {
 	copy(b[:], src[p:])
 	return binary.LittleEndian.Uint64(b[:]) >> (off & 7)
 }
+
+// unpack8 is unpack for fields of at most 8 bits.
+func unpack8(dst []byte, src []byte, w uint) {
+	mask := uint64(1)<<w - 1
+	i := 0
+	off := uint(0)
+	for len(dst)-i >= 7 && int(off>>3)+8 <= len(src) { // seven fields of 8 bits at any bit offset
+		x := binary.LittleEndian.Uint64(src[off>>3:]) >> (off & 7)
+		d := dst[i : i+7 : i+7]
+		for k := range d {
+			d[k] = byte(x & mask)
+			x >>= w
+		}
+		off += 7 * w
+		i += 7
+	}
+	for ; i < len(dst); i++ {
+		dst[i] = byte(loadTail(src, i*int(w)) & mask)
+	}
+}

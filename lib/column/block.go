@@ -53,33 +53,58 @@ func finish(v *Vec, body []byte) Block {
 
 // appendVec appends the Enc byte and the body by kind and form.
 //
-//	Addr   const: addresses (1); dict: uvarint entries, addresses, codes
-//	Bytes  const: octets (1); dict: uvarint entries, octets, codes; plain: octets (n)
+//	const  Int: uvarint value; Addr: addresses (1); Bytes: octets (1)
+//	dict   entries, codes
+//	plain  octets (n)
 func appendVec(dst []byte, v *Vec) []byte {
-	if v.Kind == Int {
-		switch {
-		case v.N == 0:
-			return append(dst, byte(EncConst), 0)
-		case v.Form == Const:
-			return binary.AppendUvarint(append(dst, byte(EncConst)), v.Ints[0])
-		case v.Form == Dict:
-			dst = binary.AppendUvarint(append(dst, byte(EncDict)), uint64(len(v.Ints)))
-			return appendCodes(appendSorted(dst, v.Ints), v.Codes, len(v.Ints))
-		}
-		return appendInts(dst, v.Ints, 0)
-	}
-	entries := appendAddrs
-	if v.Kind == Bytes {
-		entries = appendOctets
-	}
 	switch {
-	case v.Form == Plain && v.Kind == Bytes:
-		return entries(append(dst, byte(EncPlain)), v)
-	case v.Entries() <= 1:
-		return entries(append(dst, byte(EncConst)), v)
+	case v.N == 0 && v.Kind == Int:
+		return append(dst, byte(EncConst), 0)
+	case v.Form == Plain && v.Kind == Int:
+		return appendInts(dst, v.Ints, 0)
+	case v.Form == Plain:
+		return appendOctets(append(dst, byte(EncPlain)), v)
+	case v.Entries() > 1:
+		return appendCodes(appendEntries(append(dst, byte(EncDict)), v), v.Codes, v.Entries())
 	}
-	dst = binary.AppendUvarint(append(dst, byte(EncDict)), uint64(v.Entries()))
-	return appendCodes(entries(dst, v), v.Codes, v.Entries())
+	dst = append(dst, byte(EncConst))
+	switch v.Kind {
+	case Int:
+		return binary.AppendUvarint(dst, v.Ints[0])
+	case Addr:
+		return appendAddrs(dst, v)
+	}
+	return appendOctets(dst, v)
+}
+
+// appendEntries appends a dictionary: uvarint entries, then ints, addresses or octets.
+func appendEntries(dst []byte, v *Vec) []byte {
+	dst = binary.AppendUvarint(dst, uint64(v.Entries()))
+	switch v.Kind {
+	case Int:
+		return appendInts(dst, v.Ints, 1)
+	case Addr:
+		return appendAddrs(dst, v)
+	}
+	return appendOctets(dst, v)
+}
+
+// entries reads a dictionary into v and returns its size.
+func (c *cursor) entries(v *Vec, b *Block) int {
+	n := c.count(min(b.N, MaxValues), "entries")
+	switch b.Kind {
+	case Int:
+		v.Ints = grow(v.Ints, n)
+		c.ints(v.Ints, 1)
+		if c.err == nil {
+			c.ascending(v.Ints)
+		}
+	case Addr:
+		c.addrs(v, n)
+	default:
+		c.octets(v, n)
+	}
+	return n
 }
 
 // appendAddrs appends the sorted entries: uvarint IPv4 entries, ints, ints high and ints low halves.
@@ -188,6 +213,27 @@ func (b *Block) plaintext(buf []byte) ([]byte, error) {
 
 var bufPool = sync.Pool{New: func() any { return new([]byte) }}
 
+// DecodeEntries decodes the dictionary alone, for a column that shares it.
+func (b *Block) DecodeEntries(v *Vec) error {
+	if b.Enc != EncDict || b.Kind != Addr || b.N > MaxValues {
+		return corrupt("%s column of %s shares no dictionary", b.Enc, b.Kind)
+	}
+	buf := bufPool.Get().(*[]byte)
+	defer bufPool.Put(buf)
+	body, err := b.plaintext(*buf)
+	if err != nil {
+		return err
+	}
+	if b.Comp != None {
+		*buf = body
+	}
+	v.Reset(b.Kind)
+	v.Form = Dict
+	c := cursor{b: body}
+	c.entries(v, b)
+	return c.err
+}
+
 // Decode decodes b into v, reusing v's memory. ref is the column that b depends on, or nil.
 func (b *Block) Decode(v *Vec, ref *Vec) error {
 	if b.N < 0 || b.N > MaxValues {
@@ -205,13 +251,10 @@ func (b *Block) Decode(v *Vec, ref *Vec) error {
 	v.Reset(b.Kind)
 	v.N = b.N
 	c := cursor{b: body}
-	switch {
-	case b.Enc >= EncMapped:
+	if b.Enc >= EncMapped {
 		c.dependent(b, v, ref)
-	case b.Kind == Int:
-		c.intVec(b, v)
-	default:
-		c.entryVec(b, v)
+	} else {
+		c.vec(b, v)
 	}
 	if c.err == nil && len(c.b) != 0 {
 		c.fail("%d bytes too many", len(c.b))
@@ -219,24 +262,29 @@ func (b *Block) Decode(v *Vec, ref *Vec) error {
 	return c.err
 }
 
-func (c *cursor) intVec(b *Block, v *Vec) {
-	switch b.Enc {
-	case EncConst:
+func (c *cursor) vec(b *Block, v *Vec) {
+	switch {
+	case b.Enc == EncDict:
+		v.Form = Dict
+		n := c.entries(v, b)
+		v.Codes = grow(v.Codes, b.N)
+		c.codes(v.Codes, n)
+	case b.Enc == EncConst && b.Kind == Int:
 		v.Form = Const
 		v.Ints = append(v.Ints, c.uvarint())
-	case EncDict:
-		v.Form = Dict
-		d := c.count(b.N, "entries")
-		v.Ints = grow(v.Ints, d)
-		c.ints(v.Ints, 1)
-		if c.err == nil {
-			c.ascending(v.Ints)
-		}
-		v.Codes = grow(v.Codes, b.N)
-		c.codes(v.Codes, d)
-	default:
+	case b.Enc == EncConst && b.Kind == Addr:
+		v.Form = Const
+		c.addrs(v, min(1, b.N))
+	case b.Enc == EncConst:
+		v.Form = Const
+		c.octets(v, min(1, b.N))
+	case b.Kind == Int:
 		v.Ints = grow(v.Ints, b.N)
 		c.body(b.Enc, v.Ints, 0)
+	case b.Kind == Bytes && b.Enc == EncPlain:
+		c.octets(v, b.N)
+	default:
+		c.fail("encoding %d for %s", b.Enc, b.Kind)
 	}
 }
 
@@ -246,36 +294,6 @@ func (c *cursor) ascending(d []uint64) {
 			c.fail("dictionary is not ascending at entry %d", i)
 			return
 		}
-	}
-}
-
-func (c *cursor) entryVec(b *Block, v *Vec) {
-	n := 1
-	switch b.Enc {
-	case EncConst:
-		v.Form = Const
-		n = min(1, b.N)
-	case EncDict:
-		v.Form = Dict
-		n = c.count(b.N, "entries")
-	case EncPlain:
-		n = b.N
-	default:
-		c.fail("encoding %d for %s", b.Enc, b.Kind)
-		return
-	}
-	if b.Kind == Addr {
-		if b.Enc == EncPlain {
-			c.fail("plain addresses")
-			return
-		}
-		c.addrs(v, n)
-	} else {
-		c.octets(v, n)
-	}
-	if b.Enc == EncDict {
-		v.Codes = grow(v.Codes, b.N)
-		c.codes(v.Codes, n)
 	}
 }
 

@@ -98,7 +98,7 @@ func TestIntsRoundTrip(t *testing.T) {
 			roundTrip(t, fmt.Sprintf("%s × %d", name, n), v, nil, b)
 		}
 	}
-	for _, e := range []Enc{EncConst, EncPacked, EncEscape, EncEscapeDict, EncDict, EncRuns, EncDelta, EncScaled} {
+	for _, e := range []Enc{EncConst, EncPacked, EncEscape, EncEscapeDict, EncDict, EncRuns, EncDelta, EncScaled, EncMagnitude} {
 		if !used[e] {
 			t.Errorf("no case chose %s", e)
 		}
@@ -157,7 +157,7 @@ func TestDependentRoundTrip(t *testing.T) {
 				as.Ints[i] = r.Uint64N(70000)
 			}
 		}
-		b, ok := EncodeMapped(as, ref)
+		b, _, ok := EncodeMapped(as, ref)
 		if !ok && n > 2 {
 			t.Fatalf("%d: not mapped", n)
 		}
@@ -169,8 +169,21 @@ func TestDependentRoundTrip(t *testing.T) {
 		for i := range n {
 			nh.Put4(uint32(as.Ints[i] / 7))
 		}
-		if b, ok := EncodeMapped(nh.Vec(), ref); ok {
+		if b, _, ok := EncodeMapped(nh.Vec(), ref); ok {
 			roundTrip(t, fmt.Sprint("mapped address ", n), nh.Vec(), ref, b)
+		}
+		other := addrVec(r, n, 3500, .1)
+		if b, ok := EncodeShared(other, ref); ok {
+			roundTrip(t, fmt.Sprint("shared ", n), other, ref, b)
+			var entries Vec
+			if rb := Encode(ref); rb.Enc == EncDict {
+				if err := rb.DecodeEntries(&entries); err != nil {
+					t.Fatal(err)
+				}
+				roundTrip(t, fmt.Sprint("shared entries ", n), other, &entries, b)
+			}
+		} else if n > 2 {
+			t.Fatalf("%d: not shared", n)
 		}
 		packets := &Vec{Kind: Int, N: n, Ints: intCases(r, n)["heavy tail"]}
 		octets := &Vec{Kind: Int, N: n, Ints: make([]uint64, n)}

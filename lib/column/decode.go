@@ -101,6 +101,8 @@ func (c *cursor) body(e Enc, dst []uint64, depth int) {
 		c.runs(dst, depth)
 	case EncDelta:
 		c.delta(dst, depth)
+	case EncMagnitude:
+		c.magnitude(dst)
 	case EncScaled:
 		u := c.u8()
 		off := c.uvarint()
@@ -135,21 +137,23 @@ func (c *cursor) escape(dst []uint64, depth int) {
 	}
 	unpack(dst, fields, w, 0)
 	esc := uint64(1)<<w - 1
+	at := getInts(len(dst) + 1)
+	defer putInts(at)
+	where := *at
 	j := 0
 	for i, d := range dst {
-		if d != esc {
-			dst[i] = d + base
-			continue
+		dst[i] = d + base
+		where[j] = uint64(i)
+		if d == esc {
+			j++
 		}
-		if j == m {
-			c.fail("more than %d escapes", m)
-			return
-		}
-		dst[i] = (*x)[j]
-		j++
 	}
 	if j != m {
 		c.fail("%d escapes, %d values for them", j, m)
+		return
+	}
+	for i, y := range *x {
+		dst[where[i]] = y
 	}
 }
 
@@ -161,7 +165,15 @@ func (c *cursor) escapeDict(dst []uint64, depth int) {
 	var dict [256]uint64
 	d := c.count(1<<w-1, "frequent values")
 	c.ints(dict[:d], depth+1)
-	fields := c.take(packedLen(len(dst), w))
+	buf := bufPool.Get().(*[]byte)
+	defer bufPool.Put(buf)
+	*buf = grow(*buf, len(dst))
+	sym := *buf
+	if w == 8 {
+		c.symbols(sym)
+	} else if fields := c.take(packedLen(len(dst), w)); c.err == nil {
+		unpack8(sym, fields, w)
+	}
 	m := c.count(len(dst), "escapes")
 	x := getInts(m)
 	defer putInts(x)
@@ -169,27 +181,35 @@ func (c *cursor) escapeDict(dst []uint64, depth int) {
 	if c.err != nil {
 		return
 	}
-	unpack(dst, fields, w, 0)
-	esc := uint64(1)<<w - 1
+	c.patch(dst, sym, &dict, d, uint8(1<<w-1), *x)
+}
+
+// patch looks symbols up; those that say escape take the next value of x.
+func (c *cursor) patch(dst []uint64, sym []byte, dict *[256]uint64, d int, esc uint8, x []uint64) {
+	at := getInts(len(dst) + 1)
+	defer putInts(at)
+	where := *at
 	j := 0
-	for i, e := range dst {
-		if e != esc {
-			if int(e) >= d {
-				c.fail("code %d of %d", e, d)
-				return
-			}
-			dst[i] = dict[uint8(e)]
-			continue
+	top := 0
+	for i, s := range sym {
+		dst[i] = dict[s]
+		where[j] = uint64(i)
+		if s == esc {
+			j++
+		} else {
+			top = max(top, int(s))
 		}
-		if j == m {
-			c.fail("more than %d escapes", m)
-			return
-		}
-		dst[i] = (*x)[j]
-		j++
 	}
-	if j != m {
-		c.fail("%d escapes, %d values for them", j, m)
+	if j != len(x) {
+		c.fail("%d escapes, %d values for them", j, len(x))
+		return
+	}
+	if top >= d && len(sym) > j {
+		c.fail("code %d of %d", top, d)
+		return
+	}
+	for i, y := range x {
+		dst[where[i]] = y
 	}
 }
 
@@ -237,6 +257,12 @@ func (c *cursor) codes(dst []uint16, entries int) {
 				c.fail("code %d of %d", x, entries)
 				return
 			}
+			dst[i] = uint16(x)
+		}
+	case 2:
+		sym := make([]byte, len(dst))
+		c.symbols(sym)
+		for i, x := range sym {
 			dst[i] = uint16(x)
 		}
 	default:

@@ -8,20 +8,29 @@ import (
 // Encodings that lean on one other column of the same records. Both columns hold a value for
 // the same records, in the same order.
 //
-//	mapped      [addresses | octets] ints (a value or entry for each entry of the other column),
-//	            uvarint exceptions, ints positions, ints values
+//	mapped      entries, ints (which entry, for each entry of the other column),
+//	            uvarint exceptions, ints positions, ints entries
+//	shared      a bit for each entry of the other column: it is an entry here too; entries that
+//	            it lacks; codes (of all entries in order)
 //	quotient    ints quotients, bit stream of the remainders
 //	difference  u8 0 (value = other + d) or 1 (value = other - d), ints d
 
 // EncodeMapped encodes v as a function of the entries of ref, or reports that too many
-// records are exceptions. ref must be a dictionary or a constant.
-func EncodeMapped(v, ref *Vec) (Block, bool) {
+// records are exceptions. ref must be a dictionary or a constant. The vector returned is v as
+// it will be decoded: a dictionary, on which other columns may lean.
+func EncodeMapped(v, ref *Vec) (Block, *Vec, bool) {
 	if ref.Form == Plain || v.N != ref.N || v.N == 0 || v.Form == Const || v.Kind == Bytes && v.Form == Plain {
-		return Block{}, false
+		return Block{}, nil, false
+	}
+	d := v
+	if v.Form == Plain {
+		d = toDict(v)
 	}
 	vals := getInts(v.N)
 	defer putInts(vals)
-	mappedValues(*vals, v)
+	for i, c := range d.Codes {
+		(*vals)[i] = uint64(c)
+	}
 	table := getInts(ref.Entries())
 	defer putInts(table)
 	majority(*table, *vals, ref)
@@ -30,40 +39,121 @@ func EncodeMapped(v, ref *Vec) (Block, bool) {
 	for i, x := range *vals {
 		if (*table)[ref.Entry(i)] != x {
 			if len(pos) == limit {
-				return Block{}, false
+				return Block{}, nil, false
 			}
 			pos = append(pos, uint64(i))
 			exc = append(exc, x)
 		}
 	}
-	body := []byte{byte(EncMapped)}
-	switch v.Kind {
-	case Addr:
-		body = appendAddrs(binary.AppendUvarint(body, uint64(v.Entries())), v)
-	case Bytes:
-		body = appendOctets(binary.AppendUvarint(body, uint64(v.Entries())), v)
-	}
+	body := appendEntries([]byte{byte(EncMapped)}, d)
 	body = appendInts(body, *table, 1)
 	body = binary.AppendUvarint(body, uint64(len(pos)))
 	body = appendInts(body, pos, 1)
 	body = appendInts(body, exc, 1)
-	return finish(v, body), true
+	return finish(d, body), d, true
 }
 
-// mappedValues fills dst with the values of an Int column, or the entries of another.
-func mappedValues(dst []uint64, v *Vec) {
-	switch {
-	case v.Kind == Int && v.Form == Plain:
-		copy(dst, v.Ints)
-	case v.Kind == Int:
-		for i, c := range v.Codes {
-			dst[i] = v.Ints[c]
+// toDict gives an Int column its dictionary form.
+func toDict(v *Vec) *Vec {
+	t := newIntTable(256)
+	d := &Vec{Kind: Int, Form: Dict, N: v.N, Codes: make([]uint16, v.N)}
+	for i, x := range v.Ints {
+		c, ok := t.get(x)
+		if !ok {
+			c = uint16(t.n)
+			t.put(x, c)
 		}
-	default:
-		for i, c := range v.Codes {
-			dst[i] = uint64(c)
+		d.Codes[i] = c
+	}
+	d.Ints = sortedCopy(t.keys())
+	renumber := make([]uint16, len(d.Ints))
+	for e, x := range d.Ints {
+		c, _ := t.get(x)
+		renumber[c] = uint16(e)
+	}
+	for i, c := range d.Codes {
+		d.Codes[i] = renumber[c]
+	}
+	return d
+}
+
+// EncodeShared encodes the addresses of v with a dictionary that is mostly ref's. Of ref only
+// the entries matter.
+func EncodeShared(v, ref *Vec) (Block, bool) {
+	if v.Kind != Addr || ref.Kind != Addr || v.Form != Dict || ref.Entries() == 0 {
+		return Block{}, false
+	}
+	own := Vec{Kind: Addr}
+	common := make([]byte, (ref.Entries()+7)/8)
+	i := 0
+	for _, a := range v.V4 {
+		for i < len(ref.V4) && ref.V4[i] < a {
+			i++
+		}
+		if i < len(ref.V4) && ref.V4[i] == a {
+			common[i>>3] |= 1 << (i & 7)
+		} else {
+			own.V4 = append(own.V4, a)
 		}
 	}
+	i = 0
+	for _, a := range v.V6 {
+		for i < len(ref.V6) && ref.V6[i].Compare(a) < 0 {
+			i++
+		}
+		if i < len(ref.V6) && ref.V6[i] == a {
+			e := len(ref.V4) + i
+			common[e>>3] |= 1 << (e & 7)
+		} else {
+			own.V6 = append(own.V6, a)
+		}
+	}
+	body := append([]byte{byte(EncShared)}, common...)
+	body = binary.AppendUvarint(body, uint64(own.Entries()))
+	body = appendAddrs(body, &own)
+	return finish(v, appendCodes(body, v.Codes, v.Entries())), true
+}
+
+func (c *cursor) shared(b *Block, v, ref *Vec) {
+	common := c.take((ref.Entries() + 7) / 8)
+	var own Vec
+	n := c.count(b.N, "entries")
+	c.addrs(&own, n)
+	if c.err != nil {
+		return
+	}
+	has := func(e int) bool { return common[e>>3]>>(e&7)&1 != 0 }
+	j := 0
+	for e, a := range ref.V4 {
+		if !has(e) {
+			continue
+		}
+		for j < len(own.V4) && own.V4[j] < a {
+			v.V4 = append(v.V4, own.V4[j])
+			j++
+		}
+		v.V4 = append(v.V4, a)
+	}
+	v.V4 = append(v.V4, own.V4[j:]...)
+	j = 0
+	for e, a := range ref.V6 {
+		if !has(len(ref.V4) + e) {
+			continue
+		}
+		for j < len(own.V6) && own.V6[j].Compare(a) < 0 {
+			v.V6 = append(v.V6, own.V6[j])
+			j++
+		}
+		v.V6 = append(v.V6, a)
+	}
+	v.V6 = append(v.V6, own.V6[j:]...)
+	if v.Entries() > MaxValues {
+		c.fail("%d entries", v.Entries())
+		return
+	}
+	v.Form = Dict
+	v.Codes = grow(v.Codes, b.N)
+	c.codes(v.Codes, v.Entries())
 }
 
 // majority finds a likely value for each entry by the vote of Boyer and Moore; entries that
@@ -175,8 +265,20 @@ func (w *bitWriter) bytes() []byte {
 }
 
 func (c *cursor) dependent(b *Block, v, ref *Vec) {
-	if ref == nil || ref.N != b.N {
+	if ref == nil {
 		c.fail("%s without the column it leans on", b.Enc)
+		return
+	}
+	if b.Enc == EncShared {
+		if b.Kind != Addr || ref.Kind != Addr {
+			c.fail("%s of %s by %s", b.Enc, b.Kind, ref.Kind)
+			return
+		}
+		c.shared(b, v, ref)
+		return
+	}
+	if ref.N != b.N {
+		c.fail("%d values lean on a column of %d", b.N, ref.N)
 		return
 	}
 	switch b.Enc {
@@ -265,15 +367,7 @@ func (c *cursor) mapped(b *Block, v, ref *Vec) {
 		c.fail("mapped from a column without entries")
 		return
 	}
-	entries := 0
-	if b.Kind != Int {
-		entries = c.count(b.N, "entries")
-		if b.Kind == Addr {
-			c.addrs(v, entries)
-		} else {
-			c.octets(v, entries)
-		}
-	}
+	entries := c.entries(v, b)
 	table := getInts(ref.Entries())
 	defer putInts(table)
 	c.ints(*table, 1)
@@ -292,23 +386,6 @@ func (c *cursor) mapped(b *Block, v, ref *Vec) {
 			return
 		}
 	}
-	if b.Kind == Int {
-		v.Ints = grow(v.Ints, b.N)
-		if ref.Form == Const {
-			for i := range v.Ints {
-				v.Ints[i] = (*table)[0]
-			}
-		} else {
-			t := *table
-			for i, e := range ref.Codes {
-				v.Ints[i] = t[e]
-			}
-		}
-		for i, p := range *pos {
-			v.Ints[p] = (*exc)[i]
-		}
-		return
-	}
 	for _, s := range [2][]uint64{*table, *exc} {
 		for _, x := range s {
 			if x >= uint64(entries) {
@@ -319,8 +396,15 @@ func (c *cursor) mapped(b *Block, v, ref *Vec) {
 	}
 	v.Form = Dict
 	v.Codes = grow(v.Codes, b.N)
-	for i := range v.Codes {
-		v.Codes[i] = uint16((*table)[ref.Entry(i)])
+	t := *table
+	if ref.Form == Const {
+		for i := range v.Codes {
+			v.Codes[i] = uint16(t[0])
+		}
+	} else {
+		for i, e := range ref.Codes {
+			v.Codes[i] = uint16(t[e])
+		}
 	}
 	for i, p := range *pos {
 		v.Codes[p] = uint16((*exc)[i])

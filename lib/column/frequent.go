@@ -48,19 +48,24 @@ func planCounted(v []uint64, p profile, best *plan, w int) {
 			continue
 		}
 		distinct++
-		if c >= least {
+		if c >= least || len(hist) <= 256 {
 			top = append(top, counted{uint64(i) + p.lo, c})
+		}
+	}
+	if distinct <= 256 && n >= minSymbols {
+		count := make([]uint32, 0, distinct)
+		for _, c := range hist {
+			if c > 0 {
+				count = append(count, c)
+			}
+		}
+		if q := entropy(count, n) + distinct*8; q < n*bits.Len(uint(distinct-1)) {
+			best.offer(plan{enc: EncDict, bits: q, dict: distinctOf(hist, p.lo, distinct)})
 		}
 	}
 	dictBits := n*bits.Len(uint(distinct-1)) + distinct*(bits.Len(uint(len(hist)/distinct))+2) + 128
 	if dictBits < best.bits {
-		dict := make([]uint64, 0, distinct)
-		for i, c := range hist {
-			if c != 0 {
-				dict = append(dict, uint64(i)+p.lo)
-			}
-		}
-		best.offer(plan{enc: EncDict, bits: dictBits, dict: dict})
+		best.offer(plan{enc: EncDict, bits: dictBits, dict: distinctOf(hist, p.lo, distinct)})
 	}
 	planHistWindow(hist, p, n, best, w)
 	slices.SortFunc(top, func(a, b counted) int {
@@ -72,6 +77,14 @@ func planCounted(v []uint64, p profile, best *plan, w int) {
 			covered += int(top[i].n)
 		}
 		q := plan{enc: EncEscapeDict, bits: n*int(k) + (n-covered)*w + i*w + 128, width: k}
+		if k == 8 { // these codes are symbols
+			var count [256]uint32
+			for j := range i {
+				count[j] = top[j].n
+			}
+			count[255] = uint32(n - covered)
+			q.bits += min(entropy(count[:], n)-n*8, 0)
+		}
 		if q.bits+q.bits/16 < best.bits {
 			q.dict = make([]uint64, i)
 			for j := range q.dict {
@@ -79,10 +92,17 @@ func planCounted(v []uint64, p profile, best *plan, w int) {
 			}
 			best.offer(q)
 		}
-		if i == len(top) {
-			break
+	}
+}
+
+func distinctOf(hist []uint32, lo uint64, distinct int) []uint64 {
+	dict := make([]uint64, 0, distinct)
+	for i, c := range hist {
+		if c != 0 {
+			dict = append(dict, uint64(i)+lo)
 		}
 	}
+	return dict
 }
 
 // planHistWindow finds the width whose window from the smallest value is cheapest.
@@ -171,7 +191,8 @@ func appendEscape(dst []byte, v []uint64, base uint64, w uint) []byte {
 
 // appendEscapeDict appends
 //
-//	escape-dict  u8 width, uvarint entries, ints entries, fields (all ones: escaped), uvarint escapes, ints values
+//	escape-dict  u8 width, uvarint entries, ints entries, fields, or symbols when the width is 8
+//	             (all ones: escaped), uvarint escapes, ints values
 func appendEscapeDict(dst []byte, v, dict []uint64, w uint) []byte {
 	esc := uint64(1)<<w - 1
 	t := newIntTable(len(dict))
@@ -200,12 +221,20 @@ func appendEscapeDict(dst []byte, v, dict []uint64, w uint) []byte {
 	dst = append(dst, byte(EncEscapeDict), byte(w))
 	dst = binary.AppendUvarint(dst, uint64(len(dict)))
 	dst = appendInts(dst, dict, maxDepth-1)
-	dst = appendPacked(dst, *f, 0, w)
+	if w == 8 {
+		sym := make([]byte, len(v))
+		for i, c := range *f {
+			sym[i] = byte(c)
+		}
+		dst = appendSymbols(dst, sym)
+	} else {
+		dst = appendPacked(dst, *f, 0, w)
+	}
 	dst = binary.AppendUvarint(dst, uint64(m))
 	return appendInts(dst, (*x)[:m], maxDepth-1)
 }
 
-// intTable maps up to a fixed number of values to codes: open addressing, half full at most.
+// intTable maps values to codes: open addressing, half full at most.
 type intTable struct {
 	slot  []uint64
 	code  []uint16
@@ -229,6 +258,9 @@ func (t *intTable) find(x uint64) int {
 }
 
 func (t *intTable) put(x uint64, c uint16) {
+	if 2*t.n >= len(t.slot) {
+		t.grow()
+	}
 	i := t.find(x)
 	if !t.used[i] {
 		t.used[i] = true
@@ -236,6 +268,16 @@ func (t *intTable) put(x uint64, c uint16) {
 		t.n++
 	}
 	t.code[i] = c
+}
+
+func (t *intTable) grow() {
+	old := *t
+	*t = *newIntTable(len(old.slot))
+	for i, u := range old.used {
+		if u {
+			t.put(old.slot[i], old.code[i])
+		}
+	}
 }
 
 func (t *intTable) get(x uint64) (uint16, bool) {

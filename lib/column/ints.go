@@ -19,14 +19,16 @@ const (
 	EncRuns                  // run values and run lengths
 	EncDelta                 // first value and differences
 	EncScaled                // multiples of a unit, counted from an offset
+	EncMagnitude             // size classes, entropy-coded, and the bits they leave open
 	EncPlain                 // Bytes only: lengths and bytes
 	EncMapped                // function of another column's entry, with exceptions
 	EncQuotient              // quotient and remainder by another column
 	EncDifference            // difference to another column
+	EncShared                // dictionary that is mostly another column's
 	encs
 )
 
-var encNames = [...]string{"const", "packed", "escape", "escape-dict", "dict", "runs", "delta", "scaled", "plain", "mapped", "quotient", "difference", "?"}
+var encNames = [...]string{"const", "packed", "escape", "escape-dict", "dict", "runs", "delta", "scaled", "magnitude", "plain", "mapped", "quotient", "difference", "shared", "?"}
 
 func (e Enc) String() string { return encNames[min(e, encs)] }
 
@@ -48,26 +50,27 @@ func putInts(p *[]uint64) { intPool.Put(p) }
 
 // profile is what one pass over the values tells.
 type profile struct {
-	lo, hi uint64
-	runs   int
-	zig    int  // bits of the largest zigzag difference between neighbours, sampled
-	sorted bool // never decreasing
+	lo, hi  uint64
+	runs    int
+	longest int  // run
+	sorted  bool // never decreasing
 }
 
 func profileOf(v []uint64) profile {
 	p := profile{lo: v[0], hi: v[0], runs: 1, sorted: true}
-	prev := v[0]
-	var desc bool
-	for _, x := range v[1:] {
+	prev, start := v[0], 0
+	for i, x := range v {
 		if x != prev {
 			p.runs++
-			desc = desc || x < prev
+			p.longest = max(p.longest, i-start)
+			start = i
+			p.sorted = p.sorted && x > prev
 		}
 		p.lo = min(p.lo, x)
 		p.hi = max(p.hi, x)
 		prev = x
 	}
-	p.sorted = !desc
+	p.longest = max(p.longest, len(v)-start)
 	return p
 }
 
@@ -79,6 +82,8 @@ func profileOf(v []uint64) profile {
 //	runs    uvarint runs, ints values, ints lengths-1
 //	delta   u8 zigzag?, uvarint first, ints differences (n-1)
 //	dict    uvarint entries, ints entries, codes
+//
+// The others stand with their functions.
 func appendInts(dst []byte, v []uint64, depth int) []byte {
 	n := len(v)
 	if n == 0 {
@@ -106,12 +111,15 @@ func appendInts(dst []byte, v []uint64, depth int) []byte {
 		dst = binary.AppendUvarint(dst, p.lo)
 		return appendInts(dst, *s, depth+1)
 	}
-	best := plan{enc: EncPacked, bits: n * int(widthOf(p.hi-p.lo))}
 	w := int(widthOf(p.hi - p.lo))
-	best.offer(plan{enc: EncRuns, bits: p.runs*(w+2+bits.Len(uint(n/p.runs))+1) + 256})
-	if p.runs > n/4 {
+	best := plan{enc: EncPacked, bits: n * w}
+	best.offer(plan{enc: EncRuns, bits: p.runs*(w+bits.Len(uint(p.longest-1))) + 256})
+	if p.runs > n/16 {
 		best.offer(planDelta(v, p))
 		planFrequent(v, p, &best)
+		if n >= minSymbols {
+			planMagnitude(v, p, &best)
+		}
 	}
 	switch best.enc {
 	case EncRuns:
@@ -124,6 +132,8 @@ func appendInts(dst []byte, v []uint64, depth int) []byte {
 		return appendEscapeDict(dst, v, best.dict, best.width)
 	case EncEscape:
 		return appendEscape(dst, v, best.base, best.width)
+	case EncMagnitude:
+		return appendMagnitude(dst, v, best.base, best.down)
 	}
 	return appendPackedInts(dst, v, p)
 }
@@ -187,7 +197,8 @@ type plan struct {
 	enc   Enc
 	bits  int
 	width uint     // EncEscape, EncEscapeDict: field width
-	base  uint64   // EncEscape: lowest value of the window
+	base  uint64   // EncEscape: lowest value of the window; EncMagnitude: where to count from
+	down  bool     // EncMagnitude: count down
 	dict  []uint64 // EncDict: sorted; EncEscapeDict: by frequency
 }
 
@@ -224,35 +235,32 @@ func appendRuns(dst []byte, v []uint64, runs, depth int) []byte {
 func zigzag(d uint64) uint64   { return d<<1 ^ uint64(int64(d)>>63) }
 func unzigzag(z uint64) uint64 { return z>>1 ^ -(z & 1) }
 
-// planDelta estimates from up to 512 neighbours; sorted values are measured without zigzag.
+// planDelta estimates from up to 512 neighbours what magnitudes of the differences take;
+// sorted values are measured without zigzag.
 func planDelta(v []uint64, p profile) plan {
 	n := len(v)
 	if n < 16 {
 		return plan{bits: 1 << 62}
 	}
-	var hist [65]int
+	var classes [256]uint32
 	step := max((n-1)/512, 1)
-	seen := 0
+	seen, open, widest := 0, 0, uint64(0)
 	for i := 1; i < n; i += step {
 		d := v[i] - v[i-1]
 		if !p.sorted {
 			d = zigzag(d)
 		}
-		hist[bits.Len64(d)]++
+		c, o := magnitude(d)
+		classes[c]++
+		open += int(o)
 		seen++
+		widest = max(widest, d)
 	}
-	// The cost of the best window over the differences, escapes at full width.
-	full := 64
-	for full > 1 && hist[full] == 0 {
-		full--
+	each := float64(open+entropy(classes[:], seen)) / float64(seen)
+	if n < 4*minSymbols {
+		each = float64(widthOf(widest)) // too few for a Huffman table
 	}
-	best, over := 1<<62, 0
-	for w := full; w >= 0; w-- {
-		c := seen*w + over*full
-		best = min(best, c)
-		over += hist[w]
-	}
-	return plan{enc: EncDelta, bits: best*n/seen + 64}
+	return plan{enc: EncDelta, bits: int(each*float64(n)*1.03) + 64}
 }
 
 func appendDelta(dst []byte, v []uint64, sorted bool, depth int) []byte {
@@ -309,8 +317,9 @@ func encodeWith(codes []uint16, v, dict []uint64) {
 	}
 }
 
-// appendCodes appends codes below entries: u8 1 and ints when they come in runs, else u8 0
-// and fields of the width of entries-1.
+// appendCodes appends codes below entries: u8 0 and fields of the width of entries-1; u8 1 and
+// ints when they come in runs; or u8 2 and symbols when there are at most 256 entries of
+// uneven frequency.
 func appendCodes(dst []byte, codes []uint16, entries int) []byte {
 	runs := 1
 	for i := 1; i < len(codes); i++ {
@@ -326,7 +335,21 @@ func appendCodes(dst []byte, codes []uint16, entries int) []byte {
 		}
 		return appendInts(append(dst, 1), *s, 2)
 	}
-	return appendPacked16(append(dst, 0), codes, widthOf(uint64(entries-1)))
+	w := widthOf(uint64(entries - 1))
+	if entries <= 256 && len(codes) >= minSymbols {
+		var count [256]uint32
+		for _, c := range codes {
+			count[uint8(c)]++
+		}
+		if e := entropy(count[:], len(codes)); e+e/16 < len(codes)*int(w) {
+			sym := make([]byte, len(codes))
+			for i, c := range codes {
+				sym[i] = byte(c)
+			}
+			return appendSymbols(append(dst, 2), sym)
+		}
+	}
+	return appendPacked16(append(dst, 0), codes, w)
 }
 
 func sortedCopy(v []uint64) []uint64 {

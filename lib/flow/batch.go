@@ -84,7 +84,12 @@ func (c *Column) FromFile(r io.ReaderAt, off int64, size int) {
 func (c *Column) SetVec(v *column.Vec) {
 	c.vec = v
 	c.Block = column.Block{Kind: v.Kind, N: v.N}
-	c.Ref = -1
+	c.Ref, c.from = -1, nil
+}
+
+// Become gives a column a block that leans on column ref, and the vector that it decodes to.
+func (c *Column) Become(k column.Block, v *column.Vec, ref int) {
+	c.Block, c.vec, c.Ref = k, v, ref
 }
 
 // Encoded tells whether the column has a block.
@@ -124,11 +129,11 @@ func (b *Batch) decode(c *Column, depth int) (*column.Vec, error) {
 	}
 	var ref *column.Vec
 	if c.Ref >= 0 {
-		if c.Ref >= len(b.Cols) || depth > 0 || b.Cols[c.Ref].Shapes != c.Shapes {
+		if c.Ref >= len(b.Cols) || depth == MaxLean || b.Cols[c.Ref].Shapes != c.Shapes {
 			return nil, fmt.Errorf("column %s: %w: leans on column %d", c.Key.ID, column.ErrCorrupt, c.Ref)
 		}
 		var err error
-		if ref, err = b.decode(&b.Cols[c.Ref], depth+1); err != nil {
+		if ref, err = b.leanedOn(&b.Cols[c.Ref], c, depth); err != nil {
 			return nil, err
 		}
 	}
@@ -138,6 +143,18 @@ func (b *Batch) decode(c *Column, depth int) (*column.Vec, error) {
 	}
 	c.vec = v
 	return v, nil
+}
+
+// leanedOn decodes what c needs of the column that it leans on.
+func (b *Batch) leanedOn(on, c *Column, depth int) (*column.Vec, error) {
+	if c.Block.Enc != column.EncShared || on.vec != nil || on.Block.Enc != column.EncDict {
+		return b.decode(on, depth+1)
+	}
+	if err := on.Load(); err != nil {
+		return nil, err
+	}
+	v := b.scratch(on.Block.Kind)
+	return v, on.Block.DecodeEntries(v)
 }
 
 // Presence says which records have a shape of the mask; nil means all.

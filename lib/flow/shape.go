@@ -14,6 +14,8 @@ const (
 	MaxColumns = 512
 	// MaxElements bounds one shape.
 	MaxElements = 512
+	// MaxLean is how many columns may have to be decoded before one that leans on them.
+	MaxLean = 3
 )
 
 // Elem is one element of a shape as it was sent: its id on the wire and its length there

@@ -12,6 +12,8 @@ type Frame struct {
 	Body    [][]byte
 	Records int // that count
 	Totals  flow.Totals
+
+	batch *flow.Batch // what was encoded
 }
 
 // Len is the frame's length in the stream.
@@ -31,9 +33,6 @@ func EncodeFrame(b *flow.Batch, comp column.Comp, keep bool) (*Frame, error) {
 		c, err := b.Compact()
 		if err != nil {
 			return nil, err
-		}
-		if c != b {
-			defer c.Release()
 		}
 		b = c
 	}
@@ -59,7 +58,7 @@ func sumAll(b *flow.Batch) error {
 
 // frameOf assembles a batch whose columns are all encoded and whose totals are set.
 func frameOf(b *flow.Batch) *Frame {
-	f := &Frame{Records: b.Selected(), Totals: b.Totals}
+	f := &Frame{Records: b.Selected(), Totals: b.Totals, batch: b}
 	var sel *column.Block
 	if b.Sel != nil {
 		sel = selectionBlock(b.Sel, b.N)
@@ -87,69 +86,92 @@ func encodeColumns(b *flow.Batch, comp column.Comp) error {
 		b.Codes.Block = column.Encode(v)
 	}
 	for i := range b.Cols {
-		c := &b.Cols[i]
-		if err := c.Load(); err != nil {
+		if err := encodeColumn(b, i, comp); err != nil {
 			return err
 		}
-		if c.Encoded() {
-			continue
-		}
-		v, err := b.Vec(i)
-		if err != nil {
-			return err
-		}
-		c.Block, c.Ref = encodeColumn(b, i, v)
-		c.Block.Compress(comp)
 	}
 	return nil
 }
 
-// lean is a way to encode one column by another.
-type lean struct {
-	on     ie.ID
-	encode func(v, ref *column.Vec) (column.Block, bool)
-}
-
-// leans lists by element what its column tends to be a function of.
-func leans(id ie.ID) []lean {
+// leans lists, best first, the elements on whose column that of id may lean. The graph has no
+// circle, and no path longer than flow.MaxLean.
+func leans(id ie.ID) []ie.ID {
 	switch id {
-	case 16, 9, 10: // source AS, mask, input interface
-		return []lean{{8, column.EncodeMapped}}
-	case 17, 13, 14, 15, 18, 128: // destination AS, mask, output interface, next hops, next AS
-		return []lean{{12, column.EncodeMapped}}
-	case 129: // previous AS
-		return []lean{{8, column.EncodeMapped}}
-	case 1, 85:
-		return []lean{{2, column.EncodeQuotient}, {86, column.EncodeQuotient}}
+	case 12: // destination address: the other end of a conversation was a source
+		return []ie.ID{8}
+	case 16, 9, 129: // source AS, prefix length, previous AS
+		return []ie.ID{8}
+	case 17, 13, 128: // destination AS, prefix length, next AS
+		return []ie.ID{12}
+	case 10: // input interface
+		return []ie.ID{16, 8}
+	case 14, 15, 18: // output interface, next hops
+		return []ie.ID{17, 12}
+	case 1:
+		return []ie.ID{2}
+	case 85:
+		return []ie.ID{86}
 	case 23:
-		return []lean{{24, column.EncodeQuotient}}
+		return []ie.ID{24}
 	case 157:
-		return []lean{{156, column.EncodeDifference}}
+		return []ie.ID{156}
 	}
 	return nil
 }
 
-// encodeColumn chooses between the column alone and the columns that it may lean on. What is
-// leaned on stands alone: dependence is one level deep.
-func encodeColumn(b *flow.Batch, i int, v *column.Vec) (column.Block, int) {
+// encodeColumn encodes column i alone, or leaning on another when that is smaller.
+func encodeColumn(b *flow.Batch, i int, comp column.Comp) error {
 	c := &b.Cols[i]
-	alone := column.Encode(v)
-	ref := -1
-	if v.N < 64 || len(alone.Data) < 64 {
-		return alone, ref
+	if err := c.Load(); err != nil || c.Encoded() {
+		return err
 	}
-	for _, l := range leans(c.Key.ID) {
-		j := b.Find(flow.Key{ID: l.on})
-		if j < 0 || j == i || b.Cols[j].Shapes != c.Shapes || b.Cols[j].Ref >= 0 {
+	v, err := b.Vec(i)
+	if err != nil {
+		return err
+	}
+	c.Block, c.Ref = column.Encode(v), -1
+	if v.N < 64 || len(c.Block.Data) < 64 {
+		return nil
+	}
+	for _, id := range leans(c.Key.ID) {
+		j := b.Find(flow.Key{ID: id})
+		if j < 0 || b.Cols[j].Shapes != c.Shapes {
 			continue
 		}
-		rv, err := b.Vec(j)
-		if err != nil {
-			continue
+		if err := encodeColumn(b, j, comp); err != nil {
+			return err
 		}
-		if k, ok := l.encode(v, rv); ok && len(k.Data) < len(alone.Data) {
-			alone, ref = k, j
-		}
+		lean(b, i, j)
 	}
-	return alone, ref
+	c.Block.Compress(comp)
+	return nil
+}
+
+// lean encodes column i by column j if that is smaller than what it has.
+func lean(b *flow.Batch, i, j int) {
+	c := &b.Cols[i]
+	v, err := b.Vec(i)
+	if err != nil {
+		return
+	}
+	ref, err := b.Vec(j)
+	if err != nil {
+		return
+	}
+	var k column.Block
+	var ok bool
+	as := v
+	switch {
+	case c.Key.ID == 12:
+		k, ok = column.EncodeShared(v, ref)
+	case c.Key.ID == 157:
+		k, ok = column.EncodeDifference(v, ref)
+	case ref.Kind == column.Int && b.Cols[j].Key.ID != 16 && b.Cols[j].Key.ID != 17:
+		k, ok = column.EncodeQuotient(v, ref)
+	default:
+		k, as, ok = column.EncodeMapped(v, ref)
+	}
+	if ok && len(k.Data) < len(c.Block.Data) {
+		c.Become(k, as, j)
+	}
 }

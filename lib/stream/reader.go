@@ -22,6 +22,8 @@ type Item struct {
 
 	prefix []byte // the frame's first bytes, header included
 	body   []byte // in memory; nil when the columns lie in the file
+	file   io.ReaderAt
+	size   int64 // of the body in the file
 }
 
 // Options of a Reader.
@@ -303,6 +305,10 @@ func (r *Reader) records(it *Item, header []byte, body int) (*Item, error) {
 // place tells the columns where in the file they lie.
 func (r *Reader) place(it *Item, dir []row) {
 	b := it.Batch
+	it.file = r.file
+	for _, d := range dir {
+		it.size += int64(d.len)
+	}
 	base := it.Offset + int64(len(it.prefix))
 	b.Codes.FromFile(r.file, base+int64(dir[0].off), dir[0].len)
 	for i, d := range dir[1:] {
@@ -336,4 +342,28 @@ func (it *Item) attach(dir []row, selected int) error {
 		return corrupt("%d of %d records selected, but no selection", selected, b.N)
 	}
 	return nil
+}
+
+// Each gives every batch of the stream to f, in order, and releases it after. Damage that f
+// meets costs the frame.
+func (r *Reader) Each(f func(*flow.Batch) error) error {
+	for {
+		it, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if it.Kind != KindRecords {
+			continue
+		}
+		err = f(it.Batch)
+		it.Batch.Release()
+		if err != nil {
+			if err = r.Lost(it, err); err != nil {
+				return err
+			}
+		}
+	}
 }

@@ -76,6 +76,22 @@ func (w *Writer) Pass(it *Item) error {
 	return w.err
 }
 
+// passFile is Pass for a frame whose body lies in its file.
+func (w *Writer) passFile(it *Item, copyRange func(f io.ReaderAt, off, n int64) error) error {
+	w.put(it.prefix)
+	f, off, n := it.file, it.Offset+int64(len(it.prefix)), it.size
+	if w.err == nil && copyRange != nil {
+		w.err = copyRange(f, off, n)
+		w.length += uint64(n)
+	} else if w.err == nil {
+		var m int64
+		m, w.err = io.Copy(w.w, io.NewSectionReader(f, off, n))
+		w.length += uint64(m)
+	}
+	w.add(it.Batch.Selected(), &it.Batch.Totals)
+	return w.err
+}
+
 // InMemory tells whether Pass can write the item: a lazy reader's frames are still in the file.
 func (it *Item) InMemory() bool { return it.Kind != KindRecords || it.body != nil || it.Batch.N == 0 }
 
