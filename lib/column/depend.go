@@ -26,24 +26,12 @@ func EncodeMapped(v, ref *Vec) (Block, *Vec, bool) {
 	if v.Form == Plain {
 		d = toDict(v)
 	}
-	vals := getInts(v.N)
-	defer putInts(vals)
-	for i, c := range d.Codes {
-		(*vals)[i] = uint64(c)
-	}
 	table := getInts(ref.Entries())
 	defer putInts(table)
-	majority(*table, *vals, ref)
-	var pos, exc []uint64
-	limit := v.N / 8
-	for i, x := range *vals {
-		if (*table)[ref.Entry(i)] != x {
-			if len(pos) == limit {
-				return Block{}, nil, false
-			}
-			pos = append(pos, uint64(i))
-			exc = append(exc, x)
-		}
+	majority(*table, d.Codes, ref)
+	pos, exc, ok := exceptions(d.Codes, *table, ref)
+	if !ok {
+		return Block{}, nil, false
 	}
 	body := appendEntries([]byte{byte(EncMapped)}, d)
 	body = appendInts(body, *table, 1)
@@ -55,15 +43,26 @@ func EncodeMapped(v, ref *Vec) (Block, *Vec, bool) {
 
 // toDict gives an Int column its dictionary form.
 func toDict(v *Vec) *Vec {
-	t := newIntTable(256)
 	d := &Vec{Kind: Int, Form: Dict, N: v.N, Codes: make([]uint16, v.N)}
-	for i, x := range v.Ints {
-		c, ok := t.get(x)
-		if !ok {
-			c = uint16(t.n)
-			t.put(x, c)
+	if lo, hi := minMax(v.Ints); hi-lo < histogramSpan {
+		seen := make([]uint16, hi-lo+1) // 1, then the code
+		for _, x := range v.Ints {
+			seen[x-lo] = 1
 		}
-		d.Codes[i] = c
+		for i, s := range seen {
+			if s != 0 {
+				seen[i] = uint16(len(d.Ints))
+				d.Ints = append(d.Ints, lo+uint64(i))
+			}
+		}
+		for i, x := range v.Ints {
+			d.Codes[i] = seen[x-lo]
+		}
+		return d
+	}
+	t := newIntTable(1024)
+	for i, x := range v.Ints {
+		d.Codes[i] = t.code(x)
 	}
 	d.Ints = sortedCopy(t.keys())
 	renumber := make([]uint16, len(d.Ints))
@@ -156,38 +155,69 @@ func (c *cursor) shared(b *Block, v, ref *Vec) {
 	c.codes(v.Codes, v.Entries())
 }
 
+// exceptions lists the records whose entry is not what the table says, up to an eighth of all.
+func exceptions(codes []uint16, table []uint64, ref *Vec) (pos, exc []uint64, ok bool) {
+	limit := len(codes) / 8
+	at := codesOf(ref)
+	for i, x := range codes {
+		e := uint16(0)
+		if at != nil {
+			e = at[i]
+		}
+		if table[e] == uint64(x) {
+			continue
+		}
+		if len(pos) == limit {
+			return nil, nil, false
+		}
+		pos = append(pos, uint64(i))
+		exc = append(exc, uint64(x))
+	}
+	return pos, exc, true
+}
+
+// codesOf is the entry of each value; nil for a constant.
+func codesOf(v *Vec) []uint16 {
+	if v.Form == Dict {
+		return v.Codes[:v.N]
+	}
+	return nil
+}
+
 // majority finds a likely value for each entry by the vote of Boyer and Moore; entries that
 // no record uses take the value of the entry before, which keeps runs long.
-func majority(table, vals []uint64, ref *Vec) {
-	votes := make([]int32, len(table))
-	seen := make([]bool, len(table))
-	for i, x := range vals {
-		e := ref.Entry(i)
-		seen[e] = true
-		switch {
-		case votes[e] == 0:
-			table[e], votes[e] = x, 1
-		case table[e] == x:
-			votes[e]++
-		default:
-			votes[e]--
+func majority(table []uint64, codes []uint16, ref *Vec) {
+	type ballot struct {
+		value uint16
+		votes int32
+		seen  bool
+	}
+	box := make([]ballot, len(table))
+	at := codesOf(ref)
+	for i, x := range codes {
+		e := uint16(0)
+		if at != nil {
+			e = at[i]
+		}
+		b := &box[e]
+		b.seen = true
+		if b.value == x {
+			b.votes++
+		} else if b.votes--; b.votes < 0 {
+			b.value, b.votes = x, 1
 		}
 	}
 	last := uint64(0)
-	for e, s := range seen {
-		if !s {
-			table[e] = last
+	for e := range box {
+		if box[e].seen {
+			last = uint64(box[e].value)
 		}
-		last = table[e]
+		table[e] = last
 	}
-	smooth(table, vals, ref, votes)
-}
-
-// smooth gives an entry with a single record its neighbour's value when both sides agree: a
-// lone exception in the middle of a prefix must not break the run.
-func smooth(table, vals []uint64, ref *Vec, votes []int32) {
+	// An entry of a single record takes its neighbours' value when both agree: a lone exception
+	// in the middle of a prefix must not break the run.
 	for e := 1; e+1 < len(table); e++ {
-		if votes[e] <= 1 && table[e-1] == table[e+1] {
+		if box[e].votes <= 1 && table[e-1] == table[e+1] {
 			table[e] = table[e-1]
 		}
 	}
@@ -198,11 +228,15 @@ func EncodeQuotient(v, ref *Vec) (Block, bool) {
 	if v.Kind != Int || ref.Kind != Int || v.N != ref.N || v.N == 0 || v.Form == Const {
 		return Block{}, false
 	}
-	q := getInts(v.N)
+	q, xs, ds := getInts(v.N), getInts(v.N), getInts(v.N)
 	defer putInts(q)
+	defer putInts(xs)
+	defer putInts(ds)
+	plainInts(*xs, v)
+	plainInts(*ds, ref)
 	var w bitWriter
-	for i := range *q {
-		x, d := v.Int(i), ref.Int(i)
+	for i, x := range *xs {
+		d := (*ds)[i]
 		if d <= 1 {
 			(*q)[i] = x
 			continue
@@ -220,10 +254,13 @@ func EncodeDifference(v, ref *Vec) (Block, bool) {
 		return Block{}, false
 	}
 	above, below := true, true
-	d := getInts(v.N)
+	d, ys := getInts(v.N), getInts(v.N)
 	defer putInts(d)
-	for i := range *d {
-		x, y := v.Int(i), ref.Int(i)
+	defer putInts(ys)
+	plainInts(*d, v)
+	plainInts(*ys, ref)
+	for i, y := range *ys {
+		x := (*d)[i]
 		above = above && x >= y
 		below = below && x <= y
 		(*d)[i] = x - y
@@ -240,6 +277,22 @@ func EncodeDifference(v, ref *Vec) (Block, bool) {
 		return Block{}, false
 	}
 	return finish(v, appendInts([]byte{byte(EncDifference), sign}, *d, 0)), true
+}
+
+// plainInts fills dst with the values of an Int column.
+func plainInts(dst []uint64, v *Vec) {
+	switch v.Form {
+	case Plain:
+		copy(dst, v.Ints)
+	case Dict:
+		for i, c := range v.Codes {
+			dst[i] = v.Ints[c]
+		}
+	default:
+		for i := range dst {
+			dst[i] = v.Ints[0]
+		}
+	}
 }
 
 // bitWriter packs fields of changing width, lowest bit first.
@@ -333,9 +386,7 @@ func (c *cursor) remainders(q []uint64, ref *Vec) {
 	if ref.Form != Plain {
 		p := getInts(len(q))
 		defer putInts(p)
-		for i := range *p {
-			(*p)[i] = ref.Int(i)
-		}
+		plainInts(*p, ref)
 		plain = *p
 	}
 	for i, d := range plain {

@@ -29,45 +29,63 @@ func planFrequent(v []uint64, p profile, best *plan) {
 	planSampled(v, best)
 }
 
-// planCounted knows every value's count.
+// exactSpan is the span of values that are counted exactly; wider ones are sampled.
+const exactSpan = 1 << 12
+
+// planCounted counts values that lie close together.
 func planCounted(v []uint64, p profile, best *plan, w int) {
-	n := len(v)
-	hist := make([]uint32, p.hi-p.lo+1)
-	for _, x := range v {
-		hist[x-p.lo]++
+	step := 1
+	if p.hi-p.lo >= exactSpan {
+		step = sample(v)
 	}
+	hist := make([]uint32, p.hi-p.lo+1)
+	seen := 0
+	for i := 0; i < len(v); i += step {
+		hist[v[i]-p.lo]++
+		seen++
+	}
+	if step == 1 {
+		planDict(hist, p, len(v), best)
+	}
+	planHistWindow(hist, p, seen, len(v), best, w)
+	planTop(hist, p, seen, len(v), best, w)
+}
+
+// planDict offers a dictionary of the values that were all counted.
+func planDict(hist []uint32, p profile, n int, best *plan) {
+	count := make([]uint32, 0, 256)
+	distinct := 0
+	for _, c := range hist {
+		if c > 0 {
+			distinct++
+			if distinct <= 256 {
+				count = append(count, c)
+			}
+		}
+	}
+	size := n*bits.Len(uint(distinct-1)) + 128
+	if distinct <= 256 && n >= minSymbols {
+		size = min(size, entropy(count, n))
+	}
+	size += distinct * (bits.Len(uint(len(hist)/distinct)) + 2)
+	if size+size/16 < best.bits {
+		best.offer(plan{enc: EncDict, bits: size, dict: distinctOf(hist, p.lo, distinct)})
+	}
+}
+
+// planTop offers codes for the most frequent values and escapes for the rest.
+func planTop(hist []uint32, p profile, seen, n int, best *plan, w int) {
 	type counted struct {
 		v uint64
 		n uint32
 	}
 	var top []counted
-	distinct := 0
-	least := uint32(max(n/maxFrequent, 2))
+	least := uint32(max(seen/maxFrequent, 2))
 	for i, c := range hist {
-		if c == 0 {
-			continue
-		}
-		distinct++
-		if c >= least || len(hist) <= 256 {
+		if c >= least || c > 0 && len(hist) <= 256 {
 			top = append(top, counted{uint64(i) + p.lo, c})
 		}
 	}
-	if distinct <= 256 && n >= minSymbols {
-		count := make([]uint32, 0, distinct)
-		for _, c := range hist {
-			if c > 0 {
-				count = append(count, c)
-			}
-		}
-		if q := entropy(count, n) + distinct*8; q < n*bits.Len(uint(distinct-1)) {
-			best.offer(plan{enc: EncDict, bits: q, dict: distinctOf(hist, p.lo, distinct)})
-		}
-	}
-	dictBits := n*bits.Len(uint(distinct-1)) + distinct*(bits.Len(uint(len(hist)/distinct))+2) + 128
-	if dictBits < best.bits {
-		best.offer(plan{enc: EncDict, bits: dictBits, dict: distinctOf(hist, p.lo, distinct)})
-	}
-	planHistWindow(hist, p, n, best, w)
 	slices.SortFunc(top, func(a, b counted) int {
 		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.v, b.v))
 	})
@@ -76,15 +94,16 @@ func planCounted(v []uint64, p profile, best *plan, w int) {
 		for ; i < len(top) && i < 1<<k-1; i++ {
 			covered += int(top[i].n)
 		}
-		q := plan{enc: EncEscapeDict, bits: n*int(k) + (n-covered)*w + i*w + 128, width: k}
+		size := seen*int(k) + (seen-covered)*w
 		if k == 8 { // these codes are symbols
 			var count [256]uint32
 			for j := range i {
 				count[j] = top[j].n
 			}
-			count[255] = uint32(n - covered)
-			q.bits += min(entropy(count[:], n)-n*8, 0)
+			count[255] = uint32(seen - covered)
+			size += min(entropy(count[:], seen)-seen*8, 0)
 		}
+		q := plan{enc: EncEscapeDict, bits: int(float64(size)*float64(n)/float64(seen)) + i*w + 128, width: k}
 		if q.bits+q.bits/16 < best.bits {
 			q.dict = make([]uint64, i)
 			for j := range q.dict {
@@ -106,13 +125,14 @@ func distinctOf(hist []uint32, lo uint64, distinct int) []uint64 {
 }
 
 // planHistWindow finds the width whose window from the smallest value is cheapest.
-func planHistWindow(hist []uint32, p profile, n int, best *plan, w int) {
+func planHistWindow(hist []uint32, p profile, seen, n int, best *plan, w int) {
 	in, i := 0, 0
 	for k := 1; k < w; k++ {
 		for ; i < len(hist) && i < 1<<k-1; i++ {
 			in += int(hist[i])
 		}
-		best.offer(plan{enc: EncEscape, bits: n*k + (n-in)*w + 128, width: uint(k), base: p.lo})
+		size := float64(seen*k+(seen-in)*w) * float64(n) / float64(seen)
+		best.offer(plan{enc: EncEscape, bits: int(size) + 128, width: uint(k), base: p.lo})
 	}
 }
 
@@ -120,18 +140,29 @@ func planHistWindow(hist []uint32, p profile, n int, best *plan, w int) {
 // times with a long tail below, at the high end.
 func planWindow(v []uint64, p profile, best *plan, w int) {
 	var low, high [65]int
-	for _, x := range v {
-		low[bits.Len64(x-p.lo)]++
-		high[bits.Len64(p.hi-x)]++
+	seen := 0
+	for i, step := 0, sample(v); i < len(v); i += step {
+		low[bits.Len64(v[i]-p.lo)]++
+		high[bits.Len64(p.hi-v[i])]++
+		seen++
+	}
+	size := func(in, k int) int {
+		return int(float64(seen*k+(seen-in)*w)*float64(len(v))/float64(seen)) + 128
 	}
 	inLow, inHigh := low[0], high[0]
 	for k := 1; k < w && k <= maxWidth; k++ {
-		// A window of 2^k-1 values holds all of k-1 bits and nearly all of k bits.
-		inLow += low[k]
-		inHigh += high[k]
-		best.offer(plan{enc: EncEscape, bits: len(v)*k + (len(v)-inLow)*w + 128, width: uint(k), base: p.lo})
+		// A window of 2^k-1 values holds all of k-1 bits and, when k is large, nearly all of k.
+		if k > 4 {
+			inLow += low[k]
+			inHigh += high[k]
+		}
+		best.offer(plan{enc: EncEscape, bits: size(inLow, k), width: uint(k), base: p.lo})
 		if span := uint64(1)<<k - 2; p.hi >= span {
-			best.offer(plan{enc: EncEscape, bits: len(v)*k + (len(v)-inHigh)*w + 128, width: uint(k), base: p.hi - span})
+			best.offer(plan{enc: EncEscape, bits: size(inHigh, k), width: uint(k), base: p.hi - span})
+		}
+		if k <= 4 {
+			inLow += low[k]
+			inHigh += high[k]
 		}
 	}
 }
@@ -139,11 +170,11 @@ func planWindow(v []uint64, p profile, best *plan, w int) {
 // planSampled offers a dictionary of wide values when a sample repeats itself.
 func planSampled(v []uint64, best *plan) {
 	n := len(v)
-	const sample = 1024
-	t := newIntTable(sample)
-	step := max(n/sample, 1)
+	const enough = 1024
+	t := newIntTable(enough)
+	step := max(n/enough, 1)
 	seen := 0
-	for i := 0; i < n && seen < sample; i += step {
+	for i := 0; i < n && seen < enough; i += step {
 		t.put(v[i], 0)
 		seen++
 	}
@@ -236,17 +267,17 @@ func appendEscapeDict(dst []byte, v, dict []uint64, w uint) []byte {
 
 // intTable maps values to codes: open addressing, half full at most.
 type intTable struct {
-	slot  []uint64
-	code  []uint16
-	used  []bool
-	n     int
-	shift uint
+	slot   []uint64
+	code16 []uint16
+	used   []bool
+	n      int
+	shift  uint
 }
 
 func newIntTable(capacity int) *intTable {
 	b := bits.Len(uint(max(capacity, 2))*2 - 1)
 	size := 1 << b
-	return &intTable{slot: make([]uint64, size), code: make([]uint16, size), used: make([]bool, size), shift: uint(64 - b)}
+	return &intTable{slot: make([]uint64, size), code16: make([]uint16, size), used: make([]bool, size), shift: uint(64 - b)}
 }
 
 func (t *intTable) find(x uint64) int {
@@ -267,7 +298,18 @@ func (t *intTable) put(x uint64, c uint16) {
 		t.slot[i] = x
 		t.n++
 	}
-	t.code[i] = c
+	t.code16[i] = c
+}
+
+// code returns the code of x; a new value gets the next.
+func (t *intTable) code(x uint64) uint16 {
+	i := t.find(x)
+	if t.used[i] {
+		return t.code16[i]
+	}
+	c := uint16(t.n)
+	t.put(x, c)
+	return c
 }
 
 func (t *intTable) grow() {
@@ -275,14 +317,14 @@ func (t *intTable) grow() {
 	*t = *newIntTable(len(old.slot))
 	for i, u := range old.used {
 		if u {
-			t.put(old.slot[i], old.code[i])
+			t.put(old.slot[i], old.code16[i])
 		}
 	}
 }
 
 func (t *intTable) get(x uint64) (uint16, bool) {
 	i := t.find(x)
-	return t.code[i], t.used[i]
+	return t.code16[i], t.used[i]
 }
 
 func (t *intTable) keys() []uint64 {

@@ -57,22 +57,38 @@ type profile struct {
 }
 
 func profileOf(v []uint64) profile {
-	p := profile{lo: v[0], hi: v[0], runs: 1, sorted: true}
-	prev, start := v[0], 0
-	for i, x := range v {
-		if x != prev {
-			p.runs++
-			p.longest = max(p.longest, i-start)
-			start = i
-			p.sorted = p.sorted && x > prev
-		}
-		p.lo = min(p.lo, x)
-		p.hi = max(p.hi, x)
+	p := profile{runs: 1}
+	if p.lo, p.hi = minMax(v); p.lo == p.hi {
+		return p
+	}
+	prev, runs := v[0], 1
+	for _, x := range v {
+		d := x ^ prev
+		runs += int((d | -d) >> 63)
 		prev = x
 	}
-	p.longest = max(p.longest, len(v)-start)
+	p.runs = runs
+	p.sorted = slices.IsSorted(v)
+	p.longest = len(v)
+	if p.runs <= len(v)/4 {
+		p.longest = longestRun(v)
+	}
 	return p
 }
+
+func longestRun(v []uint64) int {
+	longest, start := 0, 0
+	for i := 1; i < len(v); i++ {
+		if v[i] != v[i-1] {
+			longest = max(longest, i-start)
+			start = i
+		}
+	}
+	return max(longest, len(v)-start)
+}
+
+// sample is every k-th value, at most 8192 of them; k is odd, for records come in pairs.
+func sample(v []uint64) (stride int) { return max(len(v)/8192, 1) | 1 }
 
 // appendInts appends the smallest encoding of v: its Enc byte, then its body.
 //

@@ -135,20 +135,25 @@ var ofClass = func() (t [256]struct {
 	return
 }()
 
-// planMagnitude measures magnitudes from the smallest value, or down from the largest.
+// planMagnitude measures, on a sample, magnitudes from the smallest value and down from the
+// largest.
 func planMagnitude(v []uint64, p profile, best *plan) {
 	var up, down [256]uint32
-	ups, downs := 0, 0
-	for _, x := range v {
-		c, o := magnitude(x - p.lo)
+	ups, downs, seen := 0, 0, 0
+	for i, step := 0, sample(v); i < len(v); i += step {
+		c, o := magnitude(v[i] - p.lo)
 		up[c]++
 		ups += int(o)
-		c, o = magnitude(p.hi - x)
+		c, o = magnitude(p.hi - v[i])
 		down[c]++
 		downs += int(o)
+		seen++
 	}
-	best.offer(plan{enc: EncMagnitude, bits: ups + entropy(up[:], len(v)), base: p.lo})
-	best.offer(plan{enc: EncMagnitude, bits: downs + entropy(down[:], len(v)), base: p.hi, down: true})
+	whole := func(open int, count []uint32) int {
+		return int(float64(open+entropy(count, seen)) * float64(len(v)) / float64(seen))
+	}
+	best.offer(plan{enc: EncMagnitude, bits: whole(ups, up[:]), base: p.lo})
+	best.offer(plan{enc: EncMagnitude, bits: whole(downs, down[:]), base: p.hi, down: true})
 }
 
 func appendMagnitude(dst []byte, v []uint64, base uint64, down bool) []byte {

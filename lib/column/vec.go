@@ -104,6 +104,15 @@ func (v *Vec) AddrEntry(e int) netip.Addr {
 // BytesEntry returns entry e of a Bytes column; it aliases the vector.
 func (v *Vec) BytesEntry(e int) []byte { return v.Data[v.Off[e]:v.Off[e+1]:v.Off[e+1]] }
 
+// PackedSize is the bytes that the values take as fields of one width, or codes and entries.
+func (v *Vec) PackedSize() int {
+	if v.Kind == Int && v.Form == Plain && v.N > 0 {
+		lo, hi := minMax(v.Ints)
+		return packedLen(v.N, widthOf(hi-lo))
+	}
+	return packedLen(v.N, widthOf(uint64(max(v.Entries(), 1)-1))) + 8*len(v.Ints) + 4*len(v.V4) + 16*len(v.V6) + len(v.Data)
+}
+
 // Reset empties v for reuse, keeping its memory.
 func (v *Vec) Reset(k Kind) {
 	v.Kind, v.Form, v.N = k, Plain, 0
@@ -189,13 +198,21 @@ func (v *Vec) addrBound(e int) Bound {
 	return Bound{Is6: true, Hi: a.Hi, Lo: a.Lo}
 }
 
+// minMax keeps four pairs, for each comparison waits for the one before it.
 func minMax(v []uint64) (lo, hi uint64) {
-	lo, hi = v[0], v[0]
-	for _, x := range v {
-		lo = min(lo, x)
-		hi = max(hi, x)
+	l0, l1, l2, l3 := v[0], v[0], v[0], v[0]
+	h0, h1, h2, h3 := l0, l1, l2, l3
+	for ; len(v) >= 4; v = v[4:] {
+		a, b, c, d := v[0], v[1], v[2], v[3]
+		l0, h0 = min(l0, a), max(h0, a)
+		l1, h1 = min(l1, b), max(h1, b)
+		l2, h2 = min(l2, c), max(h2, c)
+		l3, h3 = min(l3, d), max(h3, d)
 	}
-	return
+	for _, x := range v {
+		l0, h0 = min(l0, x), max(h0, x)
+	}
+	return min(l0, l1, l2, l3), max(h0, h1, h2, h3)
 }
 
 // FromSigned and Signed map int64 to an image that sorts as the numbers do, and back.

@@ -119,7 +119,7 @@ func leans(id ie.ID) []ie.ID {
 	return nil
 }
 
-// encodeColumn encodes column i alone, or leaning on another when that is smaller.
+// encodeColumn encodes column i leaning on another, or alone when that is smaller.
 func encodeColumn(b *flow.Batch, i int, comp column.Comp) error {
 	c := &b.Cols[i]
 	if err := c.Load(); err != nil || c.Encoded() {
@@ -129,34 +129,35 @@ func encodeColumn(b *flow.Batch, i int, comp column.Comp) error {
 	if err != nil {
 		return err
 	}
-	c.Block, c.Ref = column.Encode(v), -1
-	if v.N < 64 || len(c.Block.Data) < 64 {
-		return nil
-	}
+	leant := false
 	for _, id := range leans(c.Key.ID) {
 		j := b.Find(flow.Key{ID: id})
-		if j < 0 || b.Cols[j].Shapes != c.Shapes {
+		if j < 0 || b.Cols[j].Shapes != c.Shapes || v.N < 64 {
 			continue
 		}
 		if err := encodeColumn(b, j, comp); err != nil {
 			return err
 		}
-		lean(b, i, j)
+		if leant = lean(b, i, j, v); leant {
+			break
+		}
+	}
+	// What leans well is not tried alone as well, for that takes as long again.
+	if !leant || 2*len(c.Block.Data) > v.PackedSize() {
+		if alone := column.Encode(v); !leant || len(alone.Data) <= len(c.Block.Data) {
+			c.Become(alone, v, -1)
+		}
 	}
 	c.Block.Compress(comp)
 	return nil
 }
 
-// lean encodes column i by column j if that is smaller than what it has.
-func lean(b *flow.Batch, i, j int) {
+// lean encodes column i by column j if their values allow it.
+func lean(b *flow.Batch, i, j int, v *column.Vec) bool {
 	c := &b.Cols[i]
-	v, err := b.Vec(i)
-	if err != nil {
-		return
-	}
 	ref, err := b.Vec(j)
 	if err != nil {
-		return
+		return false
 	}
 	var k column.Block
 	var ok bool
@@ -171,7 +172,8 @@ func lean(b *flow.Batch, i, j int) {
 	default:
 		k, as, ok = column.EncodeMapped(v, ref)
 	}
-	if ok && len(k.Data) < len(c.Block.Data) {
+	if ok {
 		c.Become(k, as, j)
 	}
+	return ok
 }
