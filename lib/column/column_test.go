@@ -36,6 +36,9 @@ func intCases(r *rand.Rand, n int) map[string][]uint64 {
 		"sorted":        gen(func(int) uint64 { last += r.Uint64N(50) * 1e6; return last }),
 		"long ago":      gen(func(int) uint64 { return t0 - r.Uint64N(1<<r.Uint64N(38)+1) }),
 		"few wide":      gen(func(int) uint64 { return mixTest(r.Uint64N(100)) }),
+		"stairs":        gen(func(i int) uint64 { return uint64(i/40)*uint64(i/40)%977*1e9 + uint64(i/7%3) }),
+		"steps up":      gen(func(i int) uint64 { last += uint64(i/100%2) * uint64([]int{1, 5, 900}[i%3]); return last }),
+		"prefixes":      gen(func(i int) uint64 { return []uint64{24, 24, 24, 20, 16, 48}[uint64(i/3)*2654435761>>7%6] }),
 		"wrapping diff": gen(func(i int) uint64 { return uint64(i%3) * 0x7fffffffffffffff }),
 	}
 }

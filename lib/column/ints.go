@@ -143,7 +143,7 @@ func appendInts(dst []byte, v []uint64, depth int) []byte {
 	case EncDelta:
 		return appendDelta(dst, v, p.sorted, depth)
 	case EncDict:
-		return appendDict(dst, v, best.dict)
+		return appendDict(dst, v, best.dict, depth)
 	case EncEscapeDict:
 		return appendEscapeDict(dst, v, best.dict, best.width)
 	case EncEscape:
@@ -298,16 +298,11 @@ func appendDelta(dst []byte, v []uint64, sorted bool, depth int) []byte {
 	return appendInts(dst, *d, depth+1)
 }
 
-// appendSorted appends ascending values as EncDelta would, choosing by size.
-func appendSorted(dst []byte, v []uint64) []byte {
-	return appendInts(dst, v, 1)
-}
-
-func appendDict(dst []byte, v, dict []uint64) []byte {
+func appendDict(dst []byte, v, dict []uint64, depth int) []byte {
 	codes := make([]uint16, len(v))
 	encodeWith(codes, v, dict)
 	dst = binary.AppendUvarint(append(dst, byte(EncDict)), uint64(len(dict)))
-	dst = appendSorted(dst, dict)
+	dst = appendInts(dst, dict, depth+1)
 	return appendCodes(dst, codes, len(dict))
 }
 

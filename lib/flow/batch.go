@@ -45,6 +45,21 @@ func (b *Batch) Selected() int {
 	return b.Sel.Count()
 }
 
+// First leaves only the first n of the selected records selected.
+func (b *Batch) First(n uint64) {
+	if n >= uint64(b.Selected()) {
+		return
+	}
+	sel := NewBitmap(b.N)
+	for i := 0; i < b.N && n > 0; i++ {
+		if b.Sel == nil || b.Sel.Get(i) {
+			sel.Set(i)
+			n--
+		}
+	}
+	b.Sel = sel
+}
+
 // Find returns the index of a column, or -1.
 func (b *Batch) Find(k Key) int {
 	return slices.IndexFunc(b.Cols, func(c Column) bool { return c.Key == k })

@@ -19,6 +19,7 @@ type Item struct {
 	Batch  *flow.Batch // KindRecords
 	End    *End        // KindEnd; for a segment that was cut off the reader makes one up
 	Offset int64       // of the frame in its input
+	Before uint64      // selected records before it
 
 	prefix []byte // the frame's first bytes, header included
 	body   []byte // in memory; nil when the columns lie in the file
@@ -43,7 +44,8 @@ type Reader struct {
 	err   error
 	inSeg bool
 	any   bool // a frame was seen
-	count uint64
+	count uint64 // records of the segment
+	total uint64 // records
 
 	mu       sync.Mutex
 	lost     uint64
@@ -175,7 +177,9 @@ func (r *Reader) track(it *Item) *Item {
 	case KindHead:
 		r.inSeg, r.count, r.lost = true, 0, 0
 	case KindRecords:
+		it.Before = r.total
 		r.count += uint64(it.Batch.Selected())
+		r.total += uint64(it.Batch.Selected())
 	case KindEnd:
 		r.inSeg = false
 		e := it.End

@@ -140,15 +140,7 @@ func (t *Transform) cut(b *flow.Batch, v Verdict, end func() error) error {
 		if v.Frame != nil && v.Frame.batch != nil {
 			b = v.Frame.batch
 		}
-		sel := flow.NewBitmap(b.N)
-		left := t.Limit
-		for i := 0; i < b.N && left > 0; i++ {
-			if b.Sel == nil || b.Sel.Get(i) {
-				sel.Set(i)
-				left--
-			}
-		}
-		b.Sel = sel
+		b.First(t.Limit)
 		f, err := EncodeFrame(b, t.Comp, false)
 		if err != nil {
 			return err

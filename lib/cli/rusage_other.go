@@ -1,0 +1,7 @@
+//go:build !unix
+
+package cli
+
+import "time"
+
+func usage() (cpu time.Duration, peak int64, ok bool) { return 0, 0, false }

@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"nfpipe/lib/source"
+	"nfpipe/lib/stream"
+)
+
+// Streams gives the reader of each input to read, one after the other, and reports what was
+// wrong with them: damage makes the exit code 3, an input that cannot be read 1, and the
+// others are read all the same. An error of read, such as a full disk, ends it; then, and
+// only then, Streams is false. stream.ErrLimit ends it silently.
+func (e *Env) Streams(names []string, o stream.Options, read func(*stream.Reader) error) bool {
+	for _, name := range names {
+		in, err := source.Open(name, e.Stdin)
+		if err != nil {
+			e.Error(err)
+			continue
+		}
+		if in.Kind != source.Stream && in.Kind != source.Empty && !o.Recover {
+			e.Errorf("%s is %s, not a flow stream", in.Name, article(in.Kind))
+			if hint := hintFor(in.Kind, name); hint != "" {
+				e.Hintf("%s", hint)
+			}
+			in.Close()
+			continue
+		}
+		o.Name = in.Name
+		var r *stream.Reader
+		if f := in.File(); f != nil && o.Lazy && atStart(f) {
+			r = stream.NewReader(f, o)
+		} else {
+			r = stream.NewReader(in, o)
+		}
+		err = read(r)
+		status, problems := r.Status()
+		for _, p := range problems {
+			if status == stream.Open {
+				e.Warnf("%s", p)
+			} else {
+				e.Damagedf("%s", p)
+			}
+		}
+		if cerr := in.Close(); err == nil && cerr != nil {
+			e.Error(cerr)
+		}
+		if errors.Is(err, stream.ErrLimit) {
+			return true
+		}
+		if err != nil {
+			e.Errorf("%w", Cause(err))
+			return false
+		}
+	}
+	return true
+}
+
+func atStart(f io.Seeker) bool {
+	at, err := f.Seek(0, io.SeekCurrent)
+	return err == nil && at == 0
+}
+
+func article(k source.Kind) string {
+	switch k {
+	case source.Unknown, source.Text:
+		return k.String()
+	case source.Nfdump:
+		return "an " + k.String()
+	}
+	return "a " + k.String()
+}
+
+func hintFor(k source.Kind, name string) string {
+	arg := ""
+	if name != "-" {
+		arg = " " + Quote(name)
+	}
+	if k == source.Pcap || k == source.Pcapng {
+		return "nfpcap -r" + arg + " makes flow records of packets"
+	}
+	return ""
+}
+
+// History is the entry of this run for the streams that it writes.
+func (e *Env) History() stream.Entry {
+	return stream.Entry{Tool: e.Tool, Version: Version, Args: e.Args}
+}
+
+// Now is the time of creation for the streams that this run writes.
+func Now() uint64 { return uint64(time.Now().UnixNano()) }
+
+// CopyRange copies part of a file to stdout without taking it into memory where the kernel
+// can do so.
+func (e *Env) CopyRange(f io.ReaderAt, off, n int64) error {
+	off, n, err := spliceRange(f, e.Stdout, off, n)
+	if err != nil || n == 0 {
+		return err
+	}
+	_, err = io.Copy(e.Stdout, io.NewSectionReader(f, off, n))
+	return err
+}

@@ -1,0 +1,41 @@
+package column
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// TestNestingFits: whatever the encoder nests, the decoder accepts; the numbers are runs of
+// runs of dictionaries of steps, so that every encoding comes to stand inside others.
+func TestNestingFits(t *testing.T) {
+	r := rand.New(rand.NewPCG(21, 22))
+	for round := range 400 {
+		n := 1 + r.IntN(6000)
+		v := &Vec{Kind: Int, N: n, Ints: make([]uint64, n)}
+		distinct := make([]uint64, 1+r.IntN(3000))
+		for i := range distinct {
+			distinct[i] = uint64(i)*(1+r.Uint64N(1<<r.IntN(40))) + r.Uint64N(1<<r.IntN(20))
+		}
+		unit := []uint64{1, 1e3, 1e6}[r.IntN(3)]
+		run, k, x := 1+r.IntN(60), 0, uint64(0)
+		for i := range v.Ints {
+			if k--; k < 0 {
+				k = r.IntN(run)
+				if r.IntN(3) > 0 {
+					x = distinct[r.IntN(len(distinct))]
+				} else {
+					x += distinct[0]
+				}
+			}
+			v.Ints[i] = x * unit
+		}
+		b := Encode(v)
+		var got Vec
+		if err := b.Decode(&got, nil); err != nil {
+			t.Fatalf("round %d, %d values: %s: %v", round, n, b.Enc, err)
+		}
+		if err := sameValues(v, &got); err != nil {
+			t.Fatalf("round %d: %s: %v", round, b.Enc, err)
+		}
+	}
+}

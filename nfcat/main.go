@@ -1,0 +1,215 @@
+// Nfcat reads files of flow records and writes them as one stream.
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"nfpipe/lib/cli"
+	"nfpipe/lib/column"
+	"nfpipe/lib/flow"
+	"nfpipe/lib/format"
+	"nfpipe/lib/ie"
+	"nfpipe/lib/stream"
+)
+
+const usage = `
+Usage: nfcat [-r FILE]... [options]
+
+Reads files of flow records and writes them to stdout as one flow stream; at a
+terminal it shows them as lines.
+
+Examples:
+  nfcat -r a.nf | nffilter 'dst port 53' | nfagg -A srcip,dstip
+  nfcat -r a.nf -r b.nf > both.nf            join files
+  nfcat -r a.nf -z zstd > small.nf           compress
+  nfcat -r a.nf --columns srcip,dstip,bytes | nfagg -s srcip/bytes
+  nfcat -r broken.nf --recover > whole.nf    keep what is whole of a damaged file
+  nfcat -r a.nf --count                      how many records
+
+Options:
+  -r, --read FILE      read FILE; may be repeated; - is stdin, as is none at all
+  -c, --limit N        stop after N records
+      --columns LIST   keep only these fields (see --help-fields)
+  -z, --compress=WHAT  encode again, compressed: none, s2 or zstd; lz4, lzo and bz2
+                       of nfdump mean zstd
+  -y                   the same as -z=s2
+      --compact        leave out for good what a filter dropped
+      --recover        read on after damage, and say what was lost
+      --count          print the number of records instead
+      --no-history     do not say in the output how it was made
+      --reproducible   equal input gives equal bytes: no time, no history
+      --stats          say on stderr what was read and written
+      --help-fields    list the fields
+  -h, --help           show this help
+  -V, --version        show the version
+      --completion SHELL  print the completion script of bash, zsh or fish
+
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 done, but the input was damaged.
+`
+
+type config struct {
+	read                                  *[]string
+	limit                                 *uint64
+	columns, compress                     *string
+	compact, recover, count, plain, stats *bool
+	noHistory                             *bool
+}
+
+func main() {
+	cli.ShortLived()
+	os.Exit(run(cli.OS()))
+}
+
+func run(env *cli.Env) int {
+	o := env.Options(usage)
+	var c config
+	c.read = o.StringArrayP("read", "r", nil, "read `FILE`")
+	c.limit = o.Uint64P("limit", "c", 0, "stop after `N` records")
+	c.columns = o.String("columns", "", "keep only the fields of `LIST`")
+	c.compress = o.Optional("compress", "z", "", "s2", compressions, "encode again, compressed as `WHAT`")
+	y := o.BoolP("compress-default", "y", false, "the same as -z=s2")
+	c.compact = o.Bool("compact", false, "leave out for good what a filter dropped")
+	c.recover = o.Bool("recover", false, "read on after damage")
+	c.count = o.Bool("count", false, "print the number of records")
+	c.noHistory = o.Bool("no-history", false, "do not say how the output was made")
+	c.plain = o.Bool("reproducible", false, "no time, no history")
+	c.stats = o.Bool("stats", false, "say what was read and written")
+	o.Printer("help-fields", "", "list the fields", cli.HelpFields)
+	o.Instead("R", "nfcat -r reads one file; give it once for each file")
+	if !o.Parse() || !o.NoArgs("filter with nffilter: nfcat -r FILE | nffilter "+cli.Quote(strings.Join(o.Args(), " "))) {
+		return env.Close()
+	}
+	if *y && *c.compress == "" {
+		*c.compress = "s2"
+	}
+	names, ok := env.Inputs(*c.read)
+	if !ok {
+		return env.Close()
+	}
+	defer env.Drain()()
+	switch {
+	case *c.count:
+		count(env, names, *c.recover)
+	case env.StdoutIsTerminal():
+		show(env, names, &c)
+	default:
+		copyAll(env, names, &c)
+	}
+	return env.Close()
+}
+
+var compressions = []string{"none", "s2", "zstd", "lz4", "lzo", "bz2"}
+
+// compression reads a word of -z. The names of nfdump's codecs mean zstd.
+func compression(env *cli.Env, word string) (column.Comp, bool) {
+	name, _, _ := strings.Cut(word, ":")
+	switch name {
+	case "none":
+		return column.None, true
+	case "s2":
+		return column.S2, true
+	case "lz4", "lzo", "bz2":
+		env.Warnf("-z %s: files are compressed with zstd instead", name)
+		return column.Zstd, true
+	case "zstd":
+		return column.Zstd, true
+	}
+	env.Usagef("unknown compression %q", word)
+	env.Hintf("-z none, -z s2 or -z zstd")
+	return 0, false
+}
+
+// copyAll writes all inputs to stdout, untouched unless an option changes them.
+func copyAll(env *cli.Env, names []string, c *config) {
+	t := stream.Transform{W: stream.NewWriter(env.Stdout), Copy: env.CopyRange, Plain: *c.plain, Now: cli.Now}
+	if !*c.noHistory && env.Getenv("NFPIPE_HISTORY") != "0" {
+		t.Entry = env.History()
+	}
+	t.Limited, t.Limit = *c.limit > 0, *c.limit
+	if *c.compress != "" {
+		comp, ok := compression(env, *c.compress)
+		if !ok {
+			return
+		}
+		t.Comp = comp
+	}
+	keys, ok := columns(env, *c.columns)
+	if !ok {
+		return
+	}
+	keepSelection := env.StdoutIsPipe() && !*c.compact
+	if keys != nil || *c.compress != "" || !keepSelection {
+		t.Work = work(keys, *c.compress != "", t.Comp, keepSelection)
+	}
+	s := env.Stats(*c.stats)
+	env.Streams(names, stream.Options{Recover: *c.recover, Lazy: true}, t.Run)
+	s.Add("records read", int64(t.Stats.Read))
+	s.Add("records written", int64(t.Stats.Written))
+	s.Add("frames passed untouched", int64(t.Stats.Passed))
+	s.Add("frames encoded again", int64(t.Stats.Encoded))
+	s.Print()
+}
+
+// work changes a frame as the options say, or passes it.
+func work(keys []flow.Key, encode bool, comp column.Comp, keepSelection bool) func(*flow.Batch) (stream.Verdict, error) {
+	return func(b *flow.Batch) (stream.Verdict, error) {
+		if keys == nil && !encode && (b.Sel == nil || keepSelection) {
+			return stream.Verdict{}, nil
+		}
+		if keys != nil {
+			if err := b.Project(keys); err != nil {
+				return stream.Verdict{}, err
+			}
+		}
+		if encode {
+			if err := b.Decode(); err != nil {
+				return stream.Verdict{}, err
+			}
+		}
+		f, err := stream.EncodeFrame(b, comp, keepSelection)
+		return stream.Verdict{Frame: f}, err
+	}
+}
+
+// columns reads the list of --columns; nil is all.
+func columns(env *cli.Env, list string) ([]flow.Key, bool) {
+	if list == "" {
+		return nil, true
+	}
+	var keys []flow.Key
+	for _, name := range strings.Split(list, ",") {
+		f, ok := ie.FieldByName(strings.TrimSpace(name))
+		if !ok {
+			env.Usagef("unknown field %q in --columns", name)
+			env.Hintf("nfcat --help-fields lists the fields")
+			return nil, false
+		}
+		keys = append(keys, flow.KeysOf(f)...)
+	}
+	return keys, true
+}
+
+// count adds up what the headers of the frames say.
+func count(env *cli.Env, names []string, recover bool) {
+	var n uint64
+	env.Streams(names, stream.Options{Recover: recover, Lazy: true}, func(r *stream.Reader) error {
+		return r.Each(func(b *flow.Batch) error {
+			n += uint64(b.Selected())
+			return nil
+		})
+	})
+	fmt.Fprintln(env.Out(), n)
+}
+
+// show prints lines, for a stream never goes to a terminal.
+func show(env *cli.Env, names []string, c *config) {
+	p, err := format.New("line", format.Options{Location: time.Local})
+	if err != nil {
+		env.Error(err)
+		return
+	}
+	env.Print(names, stream.Options{Recover: *c.recover, Lazy: true}, &cli.Rows{Printer: p, Limit: *c.limit})
+}
