@@ -69,7 +69,7 @@ func run(env *cli.Env) int {
 	c.read = o.StringArrayP("read", "r", nil, "read `FILE`")
 	c.limit = o.Uint64P("limit", "c", 0, "stop after `N` records")
 	c.columns = o.String("columns", "", "keep only the fields of `LIST`")
-	c.compress = o.Optional("compress", "z", "", "s2", compressions, "encode again, compressed as `WHAT`")
+	c.compress = o.Optional("compress", "z", "", "s2", cli.Compressions, "encode again, compressed as `WHAT`")
 	y := o.BoolP("compress-default", "y", false, "the same as -z=s2")
 	c.compact = o.Bool("compact", false, "leave out for good what a filter dropped")
 	c.recover = o.Bool("recover", false, "read on after damage")
@@ -101,36 +101,15 @@ func run(env *cli.Env) int {
 	return env.Close()
 }
 
-var compressions = []string{"none", "s2", "zstd", "lz4", "lzo", "bz2"}
-
-// compression reads a word of -z. The names of nfdump's codecs mean zstd.
-func compression(env *cli.Env, word string) (column.Comp, bool) {
-	name, _, _ := strings.Cut(word, ":")
-	switch name {
-	case "none":
-		return column.None, true
-	case "s2":
-		return column.S2, true
-	case "lz4", "lzo", "bz2":
-		env.Warnf("-z %s: files are compressed with zstd instead", name)
-		return column.Zstd, true
-	case "zstd":
-		return column.Zstd, true
-	}
-	env.Usagef("unknown compression %q", word)
-	env.Hintf("-z none, -z s2 or -z zstd")
-	return 0, false
-}
-
 // copyAll writes all inputs to stdout, untouched unless an option changes them.
 func copyAll(env *cli.Env, names []string, c *config) {
 	t := stream.Transform{W: stream.NewWriter(env.Stdout), Copy: env.CopyRange, Plain: *c.plain, Now: cli.Now}
-	if !*c.noHistory && env.Getenv("NFPIPE_HISTORY") != "0" {
+	if env.Keeps(*c.noHistory) {
 		t.Entry = env.History()
 	}
 	t.Limited, t.Limit = *c.limit > 0, *c.limit
 	if *c.compress != "" {
-		comp, ok := compression(env, *c.compress)
+		comp, ok := env.Compression(*c.compress)
 		if !ok {
 			return
 		}

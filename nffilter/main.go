@@ -185,7 +185,7 @@ func (w *work) match(b *flow.Batch) (filter.Match, error) {
 func (w *work) pass(env *cli.Env, names []string, c *config) {
 	keep := env.StdoutIsPipe() && !*c.compact
 	t := stream.Transform{W: stream.NewWriter(env.Stdout), Copy: env.CopyRange, Plain: *c.plain, Now: cli.Now}
-	if !*c.noHistory && env.Getenv("NFPIPE_HISTORY") != "0" {
+	if env.Keeps(*c.noHistory) {
 		t.Entry = env.History()
 	}
 	t.Limited, t.Limit = *c.limit > 0, *c.limit

@@ -3,8 +3,10 @@ package cli
 import (
 	"errors"
 	"io"
+	"strings"
 	"time"
 
+	"nfpipe/lib/column"
 	"nfpipe/lib/source"
 	"nfpipe/lib/stream"
 )
@@ -87,6 +89,32 @@ func hintFor(k source.Kind, name string) string {
 // History is the entry of this run for the streams that it writes.
 func (e *Env) History() stream.Entry {
 	return stream.Entry{Tool: e.Tool, Version: Version, Args: e.Args}
+}
+
+// Keeps tells whether the history is written: not with --no-history, nor with NFPIPE_HISTORY=0.
+func (e *Env) Keeps(noHistory bool) bool { return !noHistory && e.Getenv("NFPIPE_HISTORY") != "0" }
+
+// Compressions are the words that -z knows.
+var Compressions = []string{"none", "s2", "zstd", "lz4", "lzo", "bz2"}
+
+// Compression reads a word of -z, with or without a level. The names of nfdump's other codecs
+// mean zstd.
+func (e *Env) Compression(word string) (column.Comp, bool) {
+	name, _, _ := strings.Cut(word, ":")
+	switch name {
+	case "none":
+		return column.None, true
+	case "s2":
+		return column.S2, true
+	case "lz4", "lzo", "bz2":
+		e.Warnf("-z %s: compressed with zstd instead", name)
+		return column.Zstd, true
+	case "zstd":
+		return column.Zstd, true
+	}
+	e.Usagef("unknown compression %q", word)
+	e.Hintf("-z none, -z s2 or -z zstd")
+	return 0, false
 }
 
 // Now is the time of creation for the streams that this run writes.

@@ -1,0 +1,57 @@
+package aggregate
+
+import (
+	"strings"
+
+	"nfpipe/lib/ie"
+)
+
+// suggest is a hint that names the field nearest to a word that is none, or "".
+func suggest(word string) string {
+	var names []string
+	fields := ie.Fields()
+	for i := range fields {
+		names = append(names, fields[i].Name)
+		names = append(names, fields[i].Aliases...)
+	}
+	return nearest(word, names)
+}
+
+// nearest is a hint that names the word of the list that takes fewest changes, if few do.
+func nearest(word string, list []string) string {
+	word = strings.ToLower(word)
+	if len(word) > 64 {
+		return ""
+	}
+	best, least := "", 1+len(word)/3
+	for _, s := range list {
+		if d := distance(word, s); d < least || d == least && best == "" {
+			best, least = s, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "; did you mean " + best + "?"
+}
+
+// distance is the number of letters to insert, drop or replace.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,2 @@
+// Package format writes flow records as text: nfdump's output formats, CSV and JSON.
+package format

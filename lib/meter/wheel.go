@@ -1,0 +1,153 @@
+package meter
+
+import (
+	"math"
+	"math/bits"
+)
+
+// The wheel has a slot a second. An entry is in the slot of the second in which
+// it was last known to become due; later packets only move its time, and when the
+// slot comes up the entry goes to its new place. So an entry is moved once in an
+// idle timeout, not once a packet.
+const (
+	wheelSize = 1 << 12 // seconds
+	wheelMask = wheelSize - 1
+	slotFlag  = 1 << 31 // in prev: the rest is the slot that the entry is first in
+)
+
+type wheel struct {
+	head [wheelSize]uint32      // entry+1, 0 is empty
+	any  [wheelSize / 64]uint64 // slots that are not empty
+}
+
+// link puts an entry into the slot of a second.
+func (m *Meter) link(n uint32, e *entry, second int64) {
+	slot := uint32(min(max(second, m.clock+1), m.clock+wheelSize-1)) & wheelMask
+	h := m.wheel.head[slot]
+	e.next, e.prev = h, slotFlag|slot
+	if h != 0 {
+		m.table.at(h - 1).prev = n
+	}
+	m.wheel.head[slot] = n + 1
+	m.wheel.any[slot>>6] |= 1 << (slot & 63)
+}
+
+func (m *Meter) unlink(e *entry) {
+	if e.next != 0 {
+		m.table.at(e.next - 1).prev = e.prev
+	}
+	if e.prev&slotFlag == 0 {
+		m.table.at(e.prev).next = e.next
+		return
+	}
+	slot := e.prev &^ slotFlag
+	m.wheel.head[slot] = e.next
+	if e.next == 0 {
+		m.wheel.any[slot>>6] &^= 1 << (slot & 63)
+	}
+}
+
+// due is the first second at whose begin the entry's timeout has passed.
+func (m *Meter) due(e *entry) int64 {
+	return 1 + min(secondOfSum(e.last, m.limits.idle[e.class]), secondOfSum(e.first, m.limits.active))
+}
+
+// secondOfSum is (a+b)/second of sums that need not fit.
+func secondOfSum(a, b int64) int64 {
+	return a/second + b/second + (a%second+b%second)/second
+}
+
+// over tells whether at this time a timeout of the entry has passed.
+func (m *Meter) over(e *entry, now int64) bool {
+	return now-e.last > m.limits.idle[e.class] || now-e.first > m.limits.active
+}
+
+// schedule is when to look at the entry.
+func (m *Meter) schedule(e *entry) int64 {
+	t, i := m.due(e), m.limits.interval
+	return (t + i - 1) / i * i
+}
+
+// advance turns the wheel to a later second and exports what is due.
+func (m *Meter) advance(to int64) {
+	from := m.clock
+	m.clock = to
+	m.nextSecond = math.MaxInt64
+	if to < math.MaxInt64/second {
+		m.nextSecond = (to + 1) * second
+	}
+	m.lateBefore = (to - maxLate) * second
+	for s, n := from+1, min(to-from, wheelSize); n > 0; n-- {
+		if slot := uint32(s) & wheelMask; m.wheel.head[slot] != 0 {
+			m.turn(slot)
+		}
+		s++
+	}
+	m.frags.expire(m, to*second)
+}
+
+func (m *Meter) turn(slot uint32) {
+	h := m.wheel.head[slot]
+	m.wheel.head[slot] = 0
+	m.wheel.any[slot>>6] &^= 1 << (slot & 63)
+	for h != 0 {
+		n := h - 1
+		e := m.table.at(n)
+		h = e.next
+		if at := m.schedule(e); at > m.clock {
+			m.link(n, e, at)
+		} else {
+			m.export(n, e, m.reason(e))
+		}
+	}
+}
+
+// reason tells why an entry that is due ends.
+func (m *Meter) reason(e *entry) EndReason {
+	switch {
+	case m.limits.active-m.limits.idle[e.class] < e.last-e.first:
+		return Active
+	case e.class == classRst || e.class == classFin:
+		return EndOfFlow
+	}
+	return Idle
+}
+
+// evict makes room by exporting the entry that is due first, as far as the wheel
+// knows: of an entry that got packets since it was put there the wheel's second
+// is too early, so a few of those are put in their place first.
+func (m *Meter) evict() {
+	const tries = 32
+	for i := 0; ; i++ {
+		slot := m.firstSlot()
+		n := m.wheel.head[slot] - 1
+		e := m.table.at(n)
+		if i < tries {
+			at := min(m.schedule(e), m.clock+wheelSize-1)
+			if s := uint32(at) & wheelMask; s != slot && at > m.clock {
+				m.unlink(e)
+				m.link(n, e, at)
+				continue
+			}
+		}
+		m.stats.Evicted++
+		m.unlink(e)
+		m.export(n, e, LackOfResources)
+		return
+	}
+}
+
+// firstSlot is the first slot behind the clock that has an entry. There is one.
+func (m *Meter) firstSlot() uint32 {
+	start := uint32(m.clock+1) & wheelMask
+	w := start >> 6
+	word := m.wheel.any[w] &^ (1<<(start&63) - 1)
+	for range len(m.wheel.any) {
+		if word != 0 {
+			break
+		}
+		w = (w + 1) % uint32(len(m.wheel.any))
+		word = m.wheel.any[w]
+	}
+	return w<<6 | uint32(bits.TrailingZeros64(word))
+}

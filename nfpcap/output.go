@@ -1,0 +1,122 @@
+package main
+
+import (
+	"nfpipe/lib/cli"
+	"nfpipe/lib/column"
+	"nfpipe/lib/format"
+	"nfpipe/lib/meter"
+	"nfpipe/lib/stream"
+)
+
+// frames writes a stream. Encoding runs beside metering, on two sets of columns in turn.
+type frames struct {
+	w     *stream.Writer
+	comp  column.Comp
+	full  chan *meter.Columns
+	empty chan *meter.Columns
+	done  chan struct{}
+	err   error // of the encoding goroutine; read when done is closed
+}
+
+func newFrames(env *cli.Env, c *config) (*frames, bool) {
+	comp, ok := env.Compression(c.compress)
+	if !ok {
+		return nil, false
+	}
+	f := &frames{w: stream.NewWriter(env.Stdout), comp: comp, full: make(chan *meter.Columns), empty: make(chan *meter.Columns, 1), done: make(chan struct{})}
+	f.empty <- meter.NewColumns(c.mac)
+	var h stream.Head
+	if !c.plain {
+		h.Created = cli.Now()
+		if env.Keeps(c.noHistory) {
+			h.History.Add(env.History())
+		}
+	}
+	go f.run(h)
+	return f, true
+}
+
+func (f *frames) run(h stream.Head) {
+	defer close(f.done)
+	f.err = f.w.Head(h)
+	for cols := range f.full {
+		if f.err == nil {
+			f.err = f.write(cols)
+		}
+		if f.err != nil {
+			close(f.empty)
+			return
+		}
+		cols.Reset()
+		f.empty <- cols
+	}
+}
+
+func (f *frames) write(cols *meter.Columns) error {
+	b := cols.Batch()
+	defer b.Release()
+	frame, err := stream.EncodeFrame(b, f.comp, false)
+	if err != nil {
+		return err
+	}
+	return f.w.Write(frame)
+}
+
+func (f *frames) put(cols *meter.Columns) (*meter.Columns, error) {
+	select {
+	case f.full <- cols:
+	case <-f.done:
+		return cols, f.err
+	}
+	next, ok := <-f.empty
+	if !ok {
+		<-f.done
+		return cols, f.err
+	}
+	return next, nil
+}
+
+func (f *frames) end(damaged bool) error {
+	close(f.full)
+	<-f.done
+	if f.err != nil {
+		return f.err
+	}
+	e := stream.End{}
+	if damaged {
+		e.Status, e.Reason = stream.Partial, "a capture was cut off or damaged"
+	}
+	return f.w.End(e)
+}
+
+// lines shows records as text.
+type lines struct {
+	env     *cli.Env
+	p       *format.Printer
+	started bool
+	printed uint64
+}
+
+func newLines(env *cli.Env, p *format.Printer) *lines { return &lines{env: env, p: p} }
+
+func (l *lines) put(cols *meter.Columns) (*meter.Columns, error) {
+	out := l.env.Out()
+	if !l.started {
+		l.started = true
+		if err := l.p.Header(out); err != nil {
+			return cols, err
+		}
+	}
+	b := cols.Batch()
+	text, err := l.p.Batch(nil, b, l.printed)
+	b.Release()
+	if err != nil {
+		return cols, err
+	}
+	l.printed += uint64(cols.Len())
+	cols.Reset()
+	_, err = out.Write(text)
+	return cols, err
+}
+
+func (l *lines) end(bool) error { return nil }
