@@ -189,23 +189,23 @@ func (c *cursor) patch(dst []uint64, sym []byte, dict *[256]uint64, d int, esc u
 	at := getInts(len(dst) + 1)
 	defer putInts(at)
 	where := *at
+	var what [256]uint8 // 1: escape, 2: no entry
+	for i := d; i < len(what); i++ {
+		what[i] = 2
+	}
+	what[esc] = 1
 	j := 0
-	top := 0
-	for i, s := range sym {
+	all := uint8(0)
+	dst = dst[:len(sym)]
+	for i, s := range sym { // without branches: they could not be predicted
 		dst[i] = dict[s]
 		where[j] = uint64(i)
-		if s == esc {
-			j++
-		} else {
-			top = max(top, int(s))
-		}
+		f := what[s]
+		j += int(f & 1)
+		all |= f
 	}
-	if j != len(x) {
-		c.fail("%d escapes, %d values for them", j, len(x))
-		return
-	}
-	if top >= d && len(sym) > j {
-		c.fail("code %d of %d", top, d)
+	if all&2 != 0 || j != len(x) {
+		c.fail("codes beyond %d entries, or %d escapes and %d values for them", d, j, len(x))
 		return
 	}
 	for i, y := range x {

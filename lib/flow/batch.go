@@ -133,7 +133,19 @@ func (c *Column) Load() error {
 func (b *Batch) Vec(i int) (*column.Vec, error) { return b.decode(&b.Cols[i], 0) }
 
 // ShapeCodes decodes the shape of each record.
-func (b *Batch) ShapeCodes() (*column.Vec, error) { return b.decode(&b.Codes, 0) }
+func (b *Batch) ShapeCodes() (*column.Vec, error) {
+	v, err := b.decode(&b.Codes, 0)
+	if err != nil || b.N == 0 {
+		return v, err
+	}
+	if v.Kind != column.Int || v.N != b.N {
+		return nil, fmt.Errorf("%w: shapes of %d records, %d there", column.ErrCorrupt, v.N, b.N)
+	}
+	if _, hi := v.Bounds(); hi.Lo >= uint64(len(b.Shapes)) {
+		return nil, fmt.Errorf("%w: shape %d of %d", column.ErrCorrupt, hi.Lo, len(b.Shapes))
+	}
+	return v, nil
+}
 
 func (b *Batch) decode(c *Column, depth int) (*column.Vec, error) {
 	if c.vec != nil {
@@ -192,16 +204,24 @@ func (b *Batch) Presence(mask uint64) (Bitmap, error) {
 			m.Fill(b.N)
 		}
 	case column.Dict:
-		var has [MaxShapes]uint64
+		var has [256]uint64
 		for e, s := range codes.Ints {
-			has[e&63] = mask >> (s & 63) & 1
+			has[e&0xff] = mask >> (s & 63) & 1
 		}
-		for i, c := range codes.Codes {
-			m[i>>6] |= has[c&63] << (i & 63)
+		for w := range m {
+			var bits uint64
+			for i, c := range codes.Codes[w<<6 : min(w<<6+64, b.N)] {
+				bits |= has[c&0xff] << (i & 63)
+			}
+			m[w] = bits
 		}
 	default:
-		for i, s := range codes.Ints {
-			m[i>>6] |= (mask >> (s & 63) & 1) << (i & 63)
+		for w := range m {
+			var bits uint64
+			for i, s := range codes.Ints[w<<6 : min(w<<6+64, b.N)] {
+				bits |= (mask >> (s & 63) & 1) << (i & 63)
+			}
+			m[w] = bits
 		}
 	}
 	if b.presence == nil {
