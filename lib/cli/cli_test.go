@@ -254,6 +254,32 @@ func TestNoArgs(t *testing.T) {
 	}
 }
 
+func TestNoFilter(t *testing.T) {
+	for _, c := range []struct {
+		args  []string
+		first bool
+		hint  string
+	}{
+		{[]string{"-r", "x.nf", "dst", "port", "53"}, false, "nftool -r x.nf | nffilter 'dst port 53'"},
+		{[]string{"-qs", "srcip/bytes", "-r", "a", "-r", "b c", "-z", "proto tcp"}, true,
+			"nffilter -r a -r 'b c' 'proto tcp' | nftool -q -s srcip/bytes -z"},
+		{[]string{"any"}, true, "nffilter any | nftool"},
+	} {
+		env, _, said := testEnv(c.args...)
+		o := env.Options("")
+		o.StringArrayP("read", "r", nil, "")
+		o.StringP("stat", "s", "", "")
+		o.BoolP("quiet", "q", false, "")
+		o.Optional("codec", "z", "", "s2", nil, "")
+		if !o.Parse() || o.NoFilter(c.first) {
+			t.Errorf("%q: accepted", c.args)
+		}
+		if !strings.HasSuffix(said.String(), "\nhint: "+c.hint+"\n") || env.Code() != Usage {
+			t.Errorf("%q: %q, want %q", c.args, said, c.hint)
+		}
+	}
+}
+
 func TestQuote(t *testing.T) {
 	for _, c := range []struct {
 		args []string

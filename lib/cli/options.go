@@ -115,6 +115,47 @@ func (o *Options) NoArgs(hint string) bool {
 	return false
 }
 
+// NoFilter is NoArgs for a tool behind whose options an nfdump user writes a
+// filter: the hint is the pipeline that was meant, ready to paste. first says
+// that the filter comes before this tool, and so reads the files.
+func (o *Options) NoFilter(first bool) bool {
+	var reads, others []string
+	o.Visit(func(f *pflag.Flag) {
+		words := &others
+		if f.Name == "read" && first {
+			words = &reads
+		}
+		*words = append(*words, given(f)...)
+	})
+	words := []string{strings.Join(o.Args(), " ")}
+	filter := Quote(append(append([]string{"nffilter"}, reads...), words...)...)
+	own := Quote(append([]string{o.env.Tool}, others...)...)
+	if first {
+		return o.NoArgs(filter + " | " + own)
+	}
+	return o.NoArgs(own + " | " + filter)
+}
+
+// given is an option as it may be written again.
+func given(f *pflag.Flag) []string {
+	values := []string{f.Value.String()}
+	if many, ok := f.Value.(pflag.SliceValue); ok {
+		values = many.GetSlice()
+	}
+	var words []string
+	for _, value := range values {
+		switch {
+		case f.NoOptDefVal == "":
+			words = append(words, flagName(f), value)
+		case f.NoOptDefVal == value:
+			words = append(words, flagName(f))
+		default:
+			words = append(words, flagName(f)+"="+value)
+		}
+	}
+	return words
+}
+
 // split writes -zzstd and -z zstd as -z=zstd, which is the form that pflag
 // reads for an optional value, and leaves all else as it is.
 func (o *Options) split(args []string) []string {

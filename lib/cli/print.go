@@ -17,6 +17,8 @@ type Rows struct {
 	Limit   uint64 // records; 0 is all
 	// Select, when set, decides which records of a batch count, by its Sel; false drops it.
 	Select func(*flow.Batch) (bool, error)
+	// Seen, when set, is told of every item before it is printed, in the order of the stream.
+	Seen func(*stream.Item) error
 
 	printed uint64
 }
@@ -35,10 +37,14 @@ func (p *Rows) Run(e *Env, r *stream.Reader) error {
 		}
 		return text, nil
 	}, func(it *stream.Item, text []byte) error {
-		if it.Kind != stream.KindRecords {
-			return nil
+		if it.Kind == stream.KindRecords {
+			defer it.Batch.Release()
 		}
-		defer it.Batch.Release()
+		if p.Seen != nil {
+			if err := p.Seen(it); err != nil {
+				return err
+			}
+		}
 		if text == nil {
 			return nil
 		}

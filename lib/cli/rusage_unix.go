@@ -22,3 +22,12 @@ func usage() (cpu time.Duration, peak int64, ok bool) {
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), peak, true
 }
+
+// CPU is the processor time that this process has used, in its own code and in the kernel.
+func CPU() (user, system time.Duration) {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return 0, 0
+	}
+	return time.Duration(u.Utime.Nano()), time.Duration(u.Stime.Nano())
+}
