@@ -11,16 +11,16 @@ import (
 // order of the key from the highest bits down, so that words compare as keys do.
 type class struct {
 	code   uint64 // two bits a column, the first highest
-	place  []place
+	places []placed
 	words  int // of the key
 	stride int // words of an entry
 	key    int // where in an entry its key begins
 	shards [shards]shard
 }
 
-// place is where a column's value lies: bits of word, from shift up; all of word and the next
+// placed is where a column's value lies: bits of word, from shift up; all of word and the next
 // for an IPv6 address.
-type place struct {
+type placed struct {
 	state uint8
 	word  int
 	shift uint
@@ -37,11 +37,11 @@ func stateOf(code uint64, c, n int) uint8 { return uint8(code >> (2 * uint(n-1-c
 
 // newClass lays the key of a class out.
 func (t *Table) newClass(code uint64) *class {
-	c := &class{code: code, place: make([]place, len(t.sources)), key: t.fixed}
+	c := &class{code: code, places: make([]placed, len(t.sources)), key: t.fixed}
 	word, free := -1, uint(0)
 	for i := range t.sources {
 		s := &t.sources[i]
-		p := place{state: stateOf(code, i, len(t.sources)), bits: s.bits}
+		p := placed{state: stateOf(code, i, len(t.sources)), bits: s.bits}
 		if s.kind == column.Addr {
 			p.bits = 32
 		}
@@ -49,7 +49,7 @@ func (t *Table) newClass(code uint64) *class {
 			p.bits = 64
 		}
 		if p.state == absent {
-			c.place[i] = p
+			c.places[i] = p
 			continue
 		}
 		if free < p.bits {
@@ -61,7 +61,7 @@ func (t *Table) newClass(code uint64) *class {
 		if p.state == wide && s.kind == column.Addr {
 			word++
 		}
-		c.place[i] = p
+		c.places[i] = p
 	}
 	c.words = max(word+1, 1)
 	c.stride = t.fixed + c.words
@@ -80,8 +80,8 @@ func (t *Table) pack(w *work, c *class, rows []int32) {
 	}
 	w.words = w.words[:size]
 	clear(w.words)
-	for i := range c.place {
-		p := &c.place[i]
+	for i := range c.places {
+		p := &c.places[i]
 		if p.state == absent {
 			continue
 		}

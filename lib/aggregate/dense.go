@@ -6,6 +6,7 @@ type dense struct {
 	sums  []uint64 // eight words a code
 	seen  []uint8
 	codes []uint16
+	rows  []int32
 }
 
 const (
@@ -118,9 +119,9 @@ func (w *work) unfold(product, fixed int) []int32 {
 		k.codes = codes
 		below *= size
 	}
-	rows := w.order[:0]
+	d.rows = d.rows[:0]
 	for j := range n {
-		rows = append(rows, int32(j))
+		d.rows = append(d.rows, int32(j))
 	}
-	return rows
+	return d.rows
 }

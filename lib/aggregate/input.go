@@ -61,22 +61,22 @@ const (
 
 // work is what one goroutine needs to add a batch.
 type work struct {
-	rows    []int32
-	keys    []keyColumn
-	in      counterColumns
+	rows     []int32
+	keys     []keyColumn
+	in       counterColumns
 	constant [3][]uint64 // zeros, ones, largest numbers
-	buffers [][]uint64  // for values, in use up to used
-	used    int
-	codes16 [][]uint16
-	used16  int
+	buffers  [][]uint64  // for values, in use up to used
+	used     int
+	codes16  [][]uint16
+	used16   int
 
-	class  []uint32 // local class of each row
-	local  []uint64 // code of each local class
-	perm   []int32
-	words  []uint64 // packed keys
-	hashes []uint64
-	order  []int32
-	dense  dense
+	class   []uint32 // local class of each row
+	local   []uint64 // code of each local class
+	perm    []int32
+	words   []uint64 // packed keys
+	hashes  []uint64
+	order   [stretch]int32
+	dense   dense
 	touched uint64 // keeps the compiler from dropping the loads that warm the cache
 }
 

@@ -8,8 +8,7 @@ import (
 const (
 	chunkBits = 9
 	chunkSize = 1 << chunkBits // entries of a chunk
-	idBits    = 24
-	idMask    = 1<<idBits - 1
+	maxID     = 1<<24 - 1
 	block     = 128 // probes under way at once
 )
 
@@ -17,12 +16,12 @@ const (
 //
 //	packets, bytes, flows, first, last [, opackets, obytes] [, marks], key words
 //
-// Entries lie in chunks, which never move once they are full-sized; the index has for each
-// slot the entry's number+1 and eight bits of its hash.
+// Entries are numbered from 1 and lie in chunks, which never move once they are full-sized. A
+// slot of the index has 32 bits of the hash, which give the slot too, and the entry's number.
 type shard struct {
 	mu     sync.Mutex
-	n      int
-	index  []uint32
+	n      int // entries
+	index  []uint64
 	chunks [][]uint64
 }
 
@@ -31,8 +30,6 @@ func (s *shard) entry(id uint32, stride int) []uint64 {
 	o := int(id&(chunkSize-1)) * stride
 	return s.chunks[id>>chunkBits][o : o+stride : o+stride]
 }
-
-func tagOf(h uint64) uint32 { return uint32(h>>(64-shardBits-8)) << idBits }
 
 // insert adds the rows j of order, whose keys are packed, to the shard's groups. Row j of the
 // keys is row rows[j] of the counters.
@@ -51,18 +48,18 @@ func (t *Table) insert(w *work, c *class, s *shard, rows, order []int32) error {
 }
 
 func (t *Table) insertBlock(w *work, c *class, s *shard, rows, order []int32) {
-	var slots [block]uint32
 	mask := uint64(len(s.index) - 1)
+	var slots [block]uint32
 	for i, j := range order {
-		slots[i&(block-1)] = s.index[w.hashes[j]&mask]
+		slots[i&(block-1)] = uint32(s.index[w.hashes[j]&mask])
 	}
-	// Touch the entries, so that the misses of the whole block overlap.
+	// Touch both ends of the entries, so that the misses of the whole block overlap.
 	touch := uint64(0)
+	stride := c.stride
 	for i := range order {
-		if id := slots[i&(block-1)] & idMask; id != 0 {
-			id--
-			touch ^= s.chunks[id>>chunkBits][int(id&(chunkSize-1))*c.stride+c.key]
-		}
+		id := slots[i&(block-1)]
+		e := s.chunks[id>>chunkBits][int(id&(chunkSize-1))*stride:]
+		touch ^= e[0] ^ e[stride-1]
 	}
 	w.touched ^= touch
 	n := c.words
@@ -71,7 +68,7 @@ func (t *Table) insertBlock(w *work, c *class, s *shard, rows, order []int32) {
 		key := w.words[int(j)*n : int(j)*n+n]
 		e := s.find(c, h, key, mask)
 		if e == nil {
-			e = t.create(c, s, h, key, mask)
+			e = s.create(c, h, key, mask)
 		}
 		w.in.add(e, rows[j])
 	}
@@ -79,17 +76,17 @@ func (t *Table) insertBlock(w *work, c *class, s *shard, rows, order []int32) {
 
 // find is the entry of a key, or nil.
 func (s *shard) find(c *class, h uint64, key []uint64, mask uint64) []uint64 {
-	tag := tagOf(h)
+	tag := h << 32
 probe:
 	for i := h & mask; ; i = (i + 1) & mask {
 		v := s.index[i]
 		if v == 0 {
 			return nil
 		}
-		if v&^idMask != tag {
+		if (v^tag)>>32 != 0 {
 			continue
 		}
-		e := s.entry(v&idMask-1, c.stride)
+		e := s.entry(uint32(v), c.stride)
 		at := e[c.key:]
 		for k, x := range key {
 			if at[k] != x {
@@ -101,18 +98,22 @@ probe:
 }
 
 // create makes the entry of a new key; there is room.
-func (t *Table) create(c *class, s *shard, h uint64, key []uint64, mask uint64) []uint64 {
-	i := h & mask
-	for s.index[i] != 0 {
-		i = (i + 1) & mask
-	}
-	id := uint32(s.n)
+func (s *shard) create(c *class, h uint64, key []uint64, mask uint64) []uint64 {
 	s.n++
-	s.index[i] = (id + 1) | tagOf(h)
-	e := s.entry(id, c.stride)
+	place(s.index, h<<32|uint64(s.n), mask)
+	e := s.entry(uint32(s.n), c.stride)
 	e[3] = ^uint64(0)
 	copy(e[c.key:], key)
 	return e
+}
+
+// place puts a slot where its hash says, or the next free slot after it.
+func place(index []uint64, slot, mask uint64) {
+	i := slot >> 32 & mask
+	for index[i] != 0 {
+		i = (i + 1) & mask
+	}
+	index[i] = slot
 }
 
 // add adds row r of the counters to an entry.
@@ -145,10 +146,9 @@ func (in *counterColumns) addMarks(e []uint64, r int32, first uint64) {
 	m, x := e[at], in.marks[r]
 	flags := (m | x) & (markFlags | hasFlags)
 	tos := m &^ (markFlags | hasFlags)
-	if y := x &^ (markFlags | hasFlags); y&hasTOS != 0 {
-		if tos == 0 || first < e[3] || first == e[3] && y < tos {
-			tos = y
-		}
+	y := x &^ (markFlags | hasFlags)
+	if first < e[3] || first == e[3] && y != 0 && (tos == 0 || y < tos) {
+		tos = y
 	}
 	e[at] = flags | tos
 }
@@ -162,63 +162,54 @@ func saturated(a, b uint64) uint64 {
 // room makes sure that n entries can be created.
 func (t *Table) room(c *class, s *shard, n int) error {
 	need := s.n + n
-	if need > idMask {
+	if need > maxID {
 		return t.full()
 	}
 	if 4*need > 3*len(s.index) {
-		if err := t.growIndex(c, s, need); err != nil {
+		if err := t.growIndex(s, need); err != nil {
 			return err
 		}
 	}
-	for need > len(s.chunks)*chunkSize || len(s.chunks) == 1 && need*c.stride > len(s.chunks[0]) {
-		if len(s.chunks) > 1 || len(s.chunks) == 1 && len(s.chunks[0]) == chunkSize*c.stride {
-			if err := t.charge(8 * chunkSize * c.stride); err != nil {
-				return err
-			}
-			s.chunks = append(s.chunks, make([]uint64, chunkSize*c.stride))
-			continue
-		}
-		if err := t.firstChunk(c, s, need); err != nil {
+	for len(s.chunks) == 0 || need >= (len(s.chunks)-1)*chunkSize+len(s.chunks[len(s.chunks)-1])/c.stride {
+		if err := t.growChunks(c, s, need+1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// firstChunk makes or grows the first chunk, which starts small.
-func (t *Table) firstChunk(c *class, s *shard, need int) error {
-	size := 16
-	for size < chunkSize && size < need {
-		size *= 2
+// growChunks adds a chunk; the first starts small and is replaced by larger ones.
+func (t *Table) growChunks(c *class, s *shard, need int) error {
+	size := chunkSize
+	var old []uint64
+	if len(s.chunks) == 0 {
+		for size = 16; size < chunkSize && size < need; {
+			size *= 2
+		}
+	} else if first := s.chunks[0]; len(first) < chunkSize*c.stride {
+		old, size = first, 2*len(first)/c.stride
+		s.chunks = s.chunks[:0]
 	}
-	first := make([]uint64, size*c.stride)
-	old := 0
-	if len(s.chunks) == 1 {
-		old = len(s.chunks[0])
-		copy(first, s.chunks[0])
-	}
-	s.chunks = append(s.chunks[:0], first)
-	return t.charge(8 * (len(first) - old))
+	chunk := make([]uint64, size*c.stride)
+	copy(chunk, old)
+	s.chunks = append(s.chunks, chunk)
+	return t.charge(8 * (len(chunk) - len(old)))
 }
 
-func (t *Table) growIndex(c *class, s *shard, need int) error {
+func (t *Table) growIndex(s *shard, need int) error {
 	size := max(32, len(s.index))
 	for 4*need > 3*size {
 		size *= 2
 	}
-	if err := t.charge(4 * (size - len(s.index))); err != nil {
+	if err := t.charge(8 * (size - len(s.index))); err != nil {
 		return err
 	}
-	index := make([]uint32, size)
+	index := make([]uint64, size)
 	mask := uint64(size - 1)
-	for id := range uint32(s.n) {
-		e := s.entry(id, c.stride)
-		h := t.hashKey(e[c.key : c.key+c.words])
-		i := h & mask
-		for index[i] != 0 {
-			i = (i + 1) & mask
+	for _, slot := range s.index {
+		if slot != 0 {
+			place(index, slot, mask)
 		}
-		index[i] = (id + 1) | tagOf(h)
 	}
 	s.index = index
 	return nil

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"nfpipe/lib/column"
 	"nfpipe/lib/flow"
 	"nfpipe/lib/ie"
 )
@@ -331,12 +330,28 @@ func (t *Table) class(code uint64) (*class, error) {
 	return c, nil
 }
 
-// addClass counts rows of one class, shard by shard.
+// stretch is how many rows are packed, hashed and inserted at a time: what they need stays in
+// the processor's cache.
+const stretch = 1 << 13
+
+// addClass counts rows of one class.
 func (t *Table) addClass(w *work, code uint64, rows []int32) error {
 	c, err := t.class(code)
 	if err != nil {
 		return err
 	}
+	for len(rows) > 0 {
+		n := min(len(rows), stretch)
+		if err := t.addStretch(w, c, rows[:n]); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// addStretch counts rows shard by shard.
+func (t *Table) addStretch(w *work, c *class, rows []int32) error {
 	t.pack(w, c, rows)
 	var ends [shards + 1]int32
 	for _, h := range w.hashes {
@@ -345,19 +360,16 @@ func (t *Table) addClass(w *work, code uint64, rows []int32) error {
 	for s := range shards {
 		ends[s+1] += ends[s]
 	}
-	if cap(w.order) < len(rows) {
-		w.order = make([]int32, max(len(rows), 1<<12))
-	}
-	w.order = w.order[:len(rows)]
+	order := w.order[:len(rows)]
 	for j, h := range w.hashes {
 		s := h >> (64 - shardBits)
-		w.order[ends[s]] = int32(j)
+		order[ends[s]] = int32(j)
 		ends[s]++
 	}
 	begin := int32(0)
 	for s := range shards {
 		if end := ends[s]; end > begin {
-			if err := t.insert(w, c, &c.shards[s], rows, w.order[begin:end]); err != nil {
+			if err := t.insert(w, c, &c.shards[s], rows, order[begin:end]); err != nil {
 				return err
 			}
 			begin = end
@@ -365,5 +377,3 @@ func (t *Table) addClass(w *work, code uint64, rows []int32) error {
 	}
 	return nil
 }
-
-var _ = column.Int

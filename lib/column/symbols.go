@@ -192,44 +192,42 @@ func (c *cursor) magnitude(dst []uint64) {
 	if c.err != nil {
 		return
 	}
-	total := 0
-	for _, s := range sym {
-		total += int(ofClass[s].open)
+	off := openBits(dst, sym, c.b, base, down == 1)
+	if down > 1 {
+		c.fail("unknown direction of magnitudes")
 	}
-	src := c.take((total + 7) / 8)
-	if c.err != nil {
-		return
+	c.take(int(off+7) / 8)
+}
+
+// openBits puts numbers together from their classes and the bits of src, and returns how many
+// bits that takes; beyond src it reads zeros.
+func openBits(dst []uint64, sym, src []byte, base uint64, down bool) uint {
+	flip := uint64(0)
+	if down {
+		flip = ^uint64(0)
 	}
 	off := uint(0)
 	i := 0
-	// While eight bytes are left at any class's offset, one load serves: open bits and the
-	// bit offset within a byte are at most 61+7, so wide classes take the careful way.
+	dst = dst[:len(sym)]
+	// While eight bytes are left, one load serves: open bits and the offset within a byte fit
+	// in 64 bits, but for the widest classes, which take the careful way.
 	for ; i < len(sym) && int(off>>3)+8 <= len(src); i++ {
-		k := ofClass[sym[i]]
+		k := &ofClass[sym[i]]
 		if k.open > maxWidth {
 			break
 		}
 		x := binary.LittleEndian.Uint64(src[off>>3:]) >> (off & 7)
-		dst[i] = k.base + x&(1<<k.open-1)
+		x = k.base + x&(1<<(k.open&63)-1)
+		dst[i] = base + (x^flip - flip)
 		off += uint(k.open)
 	}
 	for ; i < len(sym); i++ {
-		k := ofClass[sym[i]]
-		dst[i] = k.base + loadBits(src, off, uint(k.open))
+		k := &ofClass[sym[i]]
+		x := k.base + loadBits(src, off, uint(k.open))
+		dst[i] = base + (x^flip - flip)
 		off += uint(k.open)
 	}
-	switch down {
-	case 0:
-		for i := range dst {
-			dst[i] += base
-		}
-	case 1:
-		for i := range dst {
-			dst[i] = base - dst[i]
-		}
-	default:
-		c.fail("unknown direction of magnitudes")
-	}
+	return off
 }
 
 // loadBits reads n bits at bit off.

@@ -86,12 +86,6 @@ func after(a column.V6) column.V6 {
 	return a
 }
 
-func union(a, b addrs) addrs {
-	u := addrs{append(slices.Clone(a.v4), b.v4...), append(slices.Clone(a.v6), b.v6...)}
-	u.normal()
-	return u
-}
-
 func (s *addrs) find6(x column.V6) int {
 	lo, hi := 0, len(s.v6)
 	for lo < hi {

@@ -196,6 +196,9 @@ func (p *parser) compareInts(s *subject) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t, err := p.peek(0); err == nil && rel.list && t.is("nat") {
+		return nil, p.errorf(t, "\"%s in nat pblock\" is not supported yet", s.name(p))
+	}
 	var set spans
 	err = p.values(&rel, r.what, func(t token) error {
 		v, isRange, err := r.word(t)

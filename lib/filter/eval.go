@@ -35,24 +35,31 @@ func (f *Filter) Eval(b *flow.Batch, dst flow.Bitmap) (Match, error) {
 	if e == nil {
 		e = f.newEvaluator()
 	}
-	defer func() {
-		e.batch = nil
-		clear(e.views)
-		f.pool.Put(e)
-	}()
+	m, err := e.decide(f.root, b, dst)
+	e.batch = nil
+	clear(e.views)
+	f.pool.Put(e)
+	if err != nil {
+		return None, fmt.Errorf("filter: %w", err)
+	}
+	return m, nil
+}
+
+// decide evaluates the filter over the selected records.
+func (e *evaluator) decide(root *node, b *flow.Batch, dst flow.Bitmap) (Match, error) {
 	e.begin(b)
-	m := e.bounds(f.root)
+	m := e.bounds(root)
 	if m == Some {
 		var err error
-		if m, err = e.eval(f.root, dst); err != nil {
-			return None, fmt.Errorf("filter: %w", err)
+		if m, err = e.eval(root, dst); err != nil {
+			return None, err
 		}
 	}
 	if m != Some || b.Sel == nil {
 		return m, nil
 	}
 	all, some := true, false
-	for i, s := range b.Sel[:words] {
+	for i, s := range b.Sel[:len(dst)] {
 		all = all && s&^dst[i] == 0
 		dst[i] &= s
 		some = some || dst[i] != 0
@@ -74,6 +81,8 @@ type source struct {
 	whole  bool  // all records have the column and take the field from it
 	shift  uint8
 	mask   uint64 // 0: no part
+	scaled bool   // set is the test's, for values that are not scaled yet
+	set    spans
 }
 
 // state is what an evaluator knows about one node for the batch at hand.
@@ -306,7 +315,7 @@ func (e *evaluator) computed(t *test, dst flow.Bitmap) (Match, error) {
 func (e *evaluator) resolve(t *test, st *state) {
 	b := e.batch
 	st.sources, st.covered, st.computed = st.sources[:0], 0, false
-	if t.field.Derived || t.field.Kind == ie.Counter && t.form != onPresence && b.Sampled() {
+	if t.field.Derived {
 		st.computed = true
 		return
 	}
@@ -330,6 +339,13 @@ func (e *evaluator) resolve(t *test, st *state) {
 			s.shift, s.mask = shift, 1<<width-1
 		}
 		st.sources = append(st.sources, s)
+	}
+	if t.field.Kind == ie.Counter && t.form == onInts && b.Sampled() {
+		for i := range st.sources {
+			if !e.unscale(t, &st.sources[i]) {
+				st.computed = true
+			}
+		}
 	}
 }
 

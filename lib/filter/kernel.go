@@ -73,15 +73,14 @@ func deposit(dst, src, present, counted flow.Bitmap) {
 			out = x
 		case n < 64:
 			x &= 1<<n - 1
-			// One round for each bit that is set; a filter leaves few of them.
+			// Shapes come in runs, so bits are moved a run at a time.
 			for left := p; x != 0; {
-				k := bits.TrailingZeros64(x)
-				for range k {
-					left &= left - 1
-				}
-				out |= left & -left
-				left &= left - 1
-				x >>= k + 1
+				at := bits.TrailingZeros64(left)
+				k := bits.TrailingZeros64(^(left >> (at & 63)))
+				run := uint64(1)<<(k&63) - 1
+				out |= x & run << (at & 63)
+				left &^= run << (at & 63)
+				x >>= k & 63
 			}
 		}
 		if counted != nil {
@@ -192,25 +191,61 @@ func intsWithin(dst flow.Bitmap, vals []uint64, r span) {
 
 // intsTable finds the values below 2^16 whose entry is 1.
 func intsTable(dst flow.Bitmap, vals []uint64, table *[1 << 16]uint8) {
-	for w := 0; w<<6 < len(vals); w++ {
+	full := len(vals) >> 6
+	for w := range full {
+		v := vals[w<<6:][:64]
 		var m uint64
-		for i, x := range vals[w<<6 : min(w<<6+64, len(vals))] {
-			m |= uint64(table[uint16(x)]) & below(x, 1<<16-1) << i
+		for i := 0; i < 64; i += 8 {
+			d := v[i:][:8]
+			m |= (look(table, d[0]) | look(table, d[1])<<1 | look(table, d[2])<<2 | look(table, d[3])<<3 |
+				look(table, d[4])<<4 | look(table, d[5])<<5 | look(table, d[6])<<6 | look(table, d[7])<<7) << i
 		}
 		dst[w] = m
 	}
+	if full<<6 < len(vals) {
+		var m uint64
+		for i, x := range vals[full<<6:] {
+			m |= look(table, x) << i
+		}
+		dst[full] = m
+	}
 }
 
-// intsMasked finds the values of which some bits are in a set.
-func intsMasked(dst flow.Bitmap, vals []uint64, shift uint8, mask uint64, set spans) {
-	one, only := set[0], len(set) == 1
+// look is the entry of x, 0 from 2^16 on.
+func look(table *[1 << 16]uint8, x uint64) uint64 {
+	return uint64(table[uint16(x)]) & below(x, 1<<16-1)
+}
+
+// intsMasked finds the values of which the bits of mask, once shifted, are in a range.
+func intsMasked(dst flow.Bitmap, vals []uint64, shift uint8, mask uint64, r span) {
+	shift &= 63
+	lo, width := r.lo, r.hi-r.lo
+	full := len(vals) >> 6
+	for w := range full {
+		v := vals[w<<6:][:64]
+		var m uint64
+		for i := 0; i < 64; i += 4 {
+			d := v[i:][:4]
+			m |= (below(d[0]>>shift&mask-lo, width) | below(d[1]>>shift&mask-lo, width)<<1 |
+				below(d[2]>>shift&mask-lo, width)<<2 | below(d[3]>>shift&mask-lo, width)<<3) << i
+		}
+		dst[w] = m
+	}
+	if full<<6 < len(vals) {
+		var m uint64
+		for i, x := range vals[full<<6:] {
+			m |= below(x>>shift&mask-lo, width) << i
+		}
+		dst[full] = m
+	}
+}
+
+// intsSearch looks the bits up in any set.
+func intsSearch(dst flow.Bitmap, vals []uint64, shift uint8, mask uint64, set spans) {
 	for w := 0; w<<6 < len(vals); w++ {
 		var m uint64
 		for i, x := range vals[w<<6 : min(w<<6+64, len(vals))] {
-			x = x >> (shift & 63) & mask
-			if only {
-				m |= below(x-one.lo, one.hi-one.lo) << i
-			} else if set.has(x) {
+			if set.has(x >> (shift & 63) & mask) {
 				m |= 1 << i
 			}
 		}

@@ -94,18 +94,27 @@ func (n *node) merge() {
 		return
 	}
 	var out []*node
+	var grown []*test
 next:
 	for _, k := range n.kids {
 		for _, o := range out {
 			if k.op == opTest && o.op == opTest && o.test.absorb(k.test, n.op) {
+				grown = append(grown, o.test)
 				continue next
 			}
 		}
 		if k.op == opTest {
-			own := *k.test // other parents may hold the test too
+			own := *k.test // other parents may hold the test, and other tests its set
+			own.set, own.ips = slices.Clip(own.set), addrs{slices.Clip(own.ips.v4), slices.Clip(own.ips.v6)}
 			k = leaf(&own)
 		}
 		out = append(out, k)
+	}
+	for i, t := range grown {
+		if i == 0 || grown[i-1] != t {
+			t.set = normal(t.set)
+			t.ips.normal()
+		}
 	}
 	if len(out) == 1 {
 		*n = *out[0]
@@ -114,20 +123,22 @@ next:
 	n.kids = out
 }
 
-// absorb makes t the disjunction or conjunction of t and o, if one test can be that.
+// absorb makes t the disjunction or conjunction of t and o, if one test can be that. Sets are
+// left to be brought into order.
 func (t *test) absorb(o *test, how op) bool {
 	if t.field != o.field || t.form != o.form || t.shift != o.shift || t.mask != o.mask {
 		return false
 	}
 	switch {
 	case t.form == onInts && how == opOr:
-		t.set = normal(append(slices.Clone(t.set), o.set...))
+		t.set = append(t.set, o.set...)
 		t.absent = t.absent || o.absent
 	case t.form == onInts && how == opAnd:
 		t.set = both(t.set, o.set)
 		t.absent = t.absent && o.absent
 	case t.form == onAddrs && how == opOr:
-		t.ips = union(t.ips, o.ips)
+		t.ips.v4 = append(t.ips.v4, o.ips.v4...)
+		t.ips.v6 = append(t.ips.v6, o.ips.v6...)
 	default:
 		return false
 	}

@@ -61,34 +61,38 @@ func (e *evaluator) add(from, to int) {
 }
 
 func (e *evaluator) ints(t *test, v *column.Vec, s *source, dst flow.Bitmap) Match {
+	set := t.set
+	if s.scaled {
+		set = s.set
+	}
 	shift, mask := t.shift+s.shift, t.mask
 	if s.mask != 0 {
 		mask &= s.mask >> t.shift
 	}
 	if v.Form == column.Plain {
-		e.plain(t.set, v.Ints, shift, mask, dst)
+		e.plain(set, v.Ints, shift, mask, dst)
 		return tally(dst, v.N)
 	}
 	e.runs = e.runs[:0]
 	if shift != 0 || mask != allBits {
 		for i, x := range v.Ints {
-			if t.set.has(x >> shift & mask) {
+			if set.has(x >> shift & mask) {
 				e.add(i, i+1)
 			}
 		}
 		return e.entries(v, dst)
 	}
 	// Both the dictionary and the set are sorted: look up the shorter one in the longer.
-	if len(t.set) > len(v.Ints) {
+	if len(set) > len(v.Ints) {
 		for i, x := range v.Ints {
-			if t.set.has(x) {
+			if set.has(x) {
 				e.add(i, i+1)
 			}
 		}
 		return e.entries(v, dst)
 	}
 	from := 0
-	for _, r := range t.set {
+	for _, r := range set {
 		n, _ := slices.BinarySearch(v.Ints[from:], r.lo)
 		from += n
 		to := from + sort.Search(len(v.Ints)-from, func(i int) bool { return v.Ints[from+i] > r.hi })
@@ -98,26 +102,17 @@ func (e *evaluator) ints(t *test, v *column.Vec, s *source, dst flow.Bitmap) Mat
 	return e.entries(v, dst)
 }
 
-// manyRanges is from how many ranges on a table or a search beats a pass over the values for
-// each.
-const manyRanges = 4
-
 // plain evaluates values that have no dictionary.
 func (e *evaluator) plain(set spans, vals []uint64, shift uint8, mask uint64, dst flow.Bitmap) {
+	whole := shift == 0 && mask == allBits
 	switch {
 	case len(set) == 0:
 		clear(dst)
-	case shift != 0 || mask != allBits:
-		intsMasked(dst, vals, shift, mask, set)
-	case len(set) < manyRanges:
+	case len(set) == 1 && whole:
 		intsWithin(dst, vals, set[0])
-		for _, r := range set[1:] {
-			more := e.scratch(len(vals))
-			intsWithin(more, vals, r)
-			dst.Or(more)
-			e.give(more)
-		}
-	case set[len(set)-1].hi < 1<<16:
+	case len(set) == 1:
+		intsMasked(dst, vals, shift, mask, set[0])
+	case whole && set[len(set)-1].hi < 1<<16:
 		clear(e.table)
 		for _, r := range set {
 			for x := r.lo; x <= r.hi; x++ {
@@ -125,8 +120,16 @@ func (e *evaluator) plain(set spans, vals []uint64, shift uint8, mask uint64, ds
 			}
 		}
 		intsTable(dst, vals, (*[1 << 16]uint8)(e.table))
+	case whole && len(set) < 4: // passes are faster than searches
+		intsWithin(dst, vals, set[0])
+		more := e.scratch(len(vals))
+		for _, r := range set[1:] {
+			intsWithin(more, vals, r)
+			dst.Or(more)
+		}
+		e.give(more)
 	default:
-		intsMasked(dst, vals, 0, allBits, set)
+		intsSearch(dst, vals, shift, mask, set)
 	}
 }
 

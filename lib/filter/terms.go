@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -321,39 +322,60 @@ func (p *parser) fieldTerm(s *subject) (*node, error) {
 
 // unknown explains a word that begins no term.
 func (p *parser) unknown(t, next token) *Error {
-	e := p.errorf(t, "unknown word %s", t)
-	list := terms()
+	if t.is("and") || t.is("or") {
+		return p.errorf(t, "%s where a term should stand", t)
+	}
+	word := strings.ToLower(t.text)
 	var follow []string
+	list := terms()
 	for i := range list {
 		for w := range strings.SplitSeq(list[i].words, "|") {
-			if rest, ok := strings.CutPrefix(w, strings.ToLower(t.text)+" "); ok && list[i].fields != "" {
+			if rest, ok := strings.CutPrefix(w, word+" "); ok && list[i].fields != "" {
 				follow = append(follow, rest)
 			}
 		}
 	}
-	switch {
-	case len(follow) > 0:
-		e.Msg = fmt.Sprintf("%s needs another word behind it", t)
-		e.Hint = "such as " + strings.Join(follow[:min(5, len(follow))], ", ")
-		if next.kind == tokWord {
-			if s := nearest(strings.ToLower(next.text), follow); s != "" {
-				e.Pos, e.Len = next.pos, next.end-next.pos
-				e.Msg = fmt.Sprintf("unknown word %s behind %s", next, t)
-				e.Hint = fmt.Sprintf("did you mean %q?", t.text+" "+s)
-			}
-		}
-	case t.is("and") || t.is("or"):
-		e.Msg = fmt.Sprintf("%s where a term should stand", t)
-	default:
-		if s := nearest(strings.ToLower(t.text), vocabulary()); s != "" {
-			e.Hint = fmt.Sprintf("did you mean %q?", s)
-		} else if _, _, _, err := parsePrefix(t.text); err == nil {
-			e.Hint = fmt.Sprintf("did you mean %q?", "ip "+t.text)
-		} else if _, err := strconv.ParseUint(t.text, 10, 64); err == nil {
-			e.Hint = fmt.Sprintf("did you mean %q?", "port "+t.text)
-		}
+	if len(follow) > 0 {
+		return p.incomplete(t, next, follow)
+	}
+	e := p.errorf(t, "unknown word %s", t)
+	if s := nearest(word, vocabulary()); s != "" {
+		e.Hint = fmt.Sprintf("did you mean %q?", s)
+	} else if noun := nounFor(t.text); noun != "" {
+		e.Hint = fmt.Sprintf("did you mean %q?", noun+" "+t.text)
 	}
 	return e
+}
+
+// incomplete explains a word that needs another one behind it.
+func (p *parser) incomplete(t, next token, follow []string) *Error {
+	if next.kind == tokWord {
+		if s := nearest(strings.ToLower(next.text), follow); s != "" {
+			e := p.errorf(next, "unknown word %s behind %s", next, t)
+			e.Hint = fmt.Sprintf("did you mean %q?", t.text+" "+s)
+			return e
+		}
+	}
+	e := p.errorf(t, "%s needs another word behind it", t)
+	if noun := nounFor(next.text); noun != "" && slices.Contains(follow, noun) {
+		e.Hint = fmt.Sprintf("did you mean %q?", t.text+" "+noun+" "+next.text)
+	} else {
+		e.Hint = "such as " + strings.Join(follow[:min(5, len(follow))], ", ")
+	}
+	return e
+}
+
+// nounFor is the word that is missing before a value, "" if it looks like none.
+func nounFor(value string) string {
+	if _, err := strconv.ParseUint(value, 10, 16); err == nil {
+		return "port"
+	}
+	if _, _, full, err := parsePrefix(value); err == nil && full {
+		return "ip"
+	} else if err == nil {
+		return "net"
+	}
+	return ""
 }
 
 func unsupported(p *parser, s *subject) (*node, error) {

@@ -37,7 +37,7 @@ func (w *work) bindAddrPort(c *cell) {
 func (c *cell) addrPort(dst []byte, w *work, i int) []byte {
 	a := &c.src[srcAddr]
 	if a.view.Has(i) {
-		dst = append(dst, c.table.get(w, c.vec, c.vec.Entry(i), c.it.entry)...)
+		dst = c.table.append(dst, w, c.vec, c.vec.Entry(i), c.it.entry)
 	} else {
 		dst = append(dst, c.it.absent...)
 	}

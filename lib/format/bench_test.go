@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"nfpipe/lib/flow"
-	"nfpipe/lib/ie"
 )
 
 // benchBatch looks like what a border router exports: addresses and ports that repeat, times
@@ -93,5 +92,3 @@ func BenchmarkBatch(b *testing.B) {
 		})
 	}
 }
-
-var _ = ie.ID(0)

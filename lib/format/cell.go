@@ -1,6 +1,8 @@
 package format
 
 import (
+	"slices"
+
 	"nfpipe/lib/column"
 	"nfpipe/lib/flow"
 	"nfpipe/lib/ie"
@@ -126,16 +128,21 @@ func (t *table) reset(n int) {
 	t.text = append(t.text[:0], 0) // so that no entry ends at 0
 }
 
-// get is the text of entry e of v.
-func (t *table) get(w *work, v *column.Vec, e int, f entryFunc) []byte {
+// append appends the text of entry e of v.
+func (t *table) append(dst []byte, w *work, v *column.Vec, e int, f entryFunc) []byte {
 	s := t.span[e]
 	if s.to == 0 {
-		from := len(t.text)
-		t.text = f(t.text, w, v, e)
-		s = span{uint32(from), uint32(len(t.text))}
-		t.span[e] = s
+		s = t.fill(w, v, e, f)
 	}
-	return t.text[s.from:s.to]
+	return appendShort(dst, t.text[s.from:], int(s.to-s.from))
+}
+
+// fill writes an entry; behind the last one there is room for a short copy to read.
+func (t *table) fill(w *work, v *column.Vec, e int, f entryFunc) span {
+	from := len(t.text)
+	t.text = slices.Grow(f(t.text, w, v, e), chunk)
+	t.span[e] = span{uint32(from), uint32(len(t.text))}
+	return t.span[e]
 }
 
 // work is what one call of Batch needs; it is kept from call to call.
@@ -147,6 +154,8 @@ type work struct {
 	tables     []*table
 	used       int
 	views      map[viewKey]flow.View
+	items      []item   // JSON: those of the batch
+	shown      []uint64 // JSON: for each column the shapes in which some item shows it
 }
 
 type viewKey struct {
@@ -186,7 +195,6 @@ func (w *work) view(b *flow.Batch, f *ie.Field, scaled bool) (flow.View, error) 
 // bind resolves items against a batch. Neighbours whose text does not change become one
 // literal, and so does what stands around a value that every record has; omit leaves out what no record has (JSON has no key then).
 func (w *work) bind(b *flow.Batch, items []item, omit bool) error {
-	clear(w.views)
 	w.cells, w.lits, w.used = w.cells[:0], w.lits[:0], 0
 	lit := 0 // where the pending literal begins in lits
 	for k := range items {
@@ -195,7 +203,7 @@ func (w *work) bind(b *flow.Batch, items []item, omit bool) error {
 		if err != nil {
 			return err
 		}
-		if c.op == opText && omit && c.absent == "" {
+		if c.op == opText && omit && c.absent == "" && len(it.sources) > 0 {
 			continue
 		}
 		w.lits = append(w.lits, it.lit...)
@@ -207,11 +215,12 @@ func (w *work) bind(b *flow.Batch, items []item, omit bool) error {
 			w.lits = append(w.lits, it.pre...)
 		}
 		if c.op == opTable && c.vec.Form == column.Const && c.present == nil {
-			w.lits = append(w.lits, c.table.get(w, c.vec, 0, it.entry)...)
+			w.lits = it.entry(w.lits, w, c.vec, 0)
 			w.lits = append(w.lits, it.post...)
 			continue
 		}
-		c.lit = w.lits[lit:len(w.lits):len(w.lits)]
+		w.lits = slices.Grow(w.lits, chunk)
+		c.lit = w.lits[lit:]
 		lit = len(w.lits)
 		w.cells = append(w.cells, c)
 		if c.present == nil {
@@ -219,7 +228,7 @@ func (w *work) bind(b *flow.Batch, items []item, omit bool) error {
 		}
 	}
 	if lit < len(w.lits) {
-		w.cells = append(w.cells, cell{op: opText, lit: w.lits[lit:]})
+		w.cells = append(w.cells, cell{op: opText, lit: slices.Grow(w.lits, chunk)[lit:]})
 	}
 	return nil
 }
@@ -304,7 +313,7 @@ func (w *work) row(dst []byte, i int) []byte {
 	w.number++
 	for k := range w.cells {
 		c := &w.cells[k]
-		dst = append(dst, c.lit...)
+		dst = appendShort(dst, c.lit, len(c.lit))
 		if c.present != nil {
 			if !c.present.Get(i) {
 				dst = append(dst, c.absent...)
@@ -319,7 +328,7 @@ func (w *work) row(dst []byte, i int) []byte {
 			if len(c.code) > 0 {
 				e = int(c.code[i])
 			}
-			dst = append(dst, c.table.get(w, c.vec, e, c.it.entry)...)
+			dst = c.table.append(dst, w, c.vec, e, c.it.entry)
 		case opTime:
 			dst = w.local.appendMilli(dst, c.ints[i])
 		case opScaled:
@@ -340,8 +349,9 @@ func (w *work) row(dst []byte, i int) []byte {
 			dst = appendRight(dst, w.number, c.it.width)
 		case opNext:
 			if w.number > 1 {
-				dst = append(dst, ",\n"...)
+				dst = append(dst, ',')
 			}
+			dst = append(dst, '\n')
 		}
 		if c.present != nil {
 			dst = append(dst, c.post...)
@@ -361,5 +371,5 @@ func elapsed(first, last uint64) uint64 {
 func (w *work) forget() {
 	clear(w.views)
 	clear(w.cells)
-	w.cells = w.cells[:0]
+	w.cells, w.items = w.cells[:0], w.items[:0]
 }

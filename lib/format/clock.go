@@ -58,19 +58,31 @@ func (c *clock) local(s int64) (rest uint64) {
 
 // append writes date, separator and time of day, without fraction.
 func (c *clock) append(dst []byte, s int64, sep byte) []byte {
+	at := len(dst)
+	dst = extend(dst, 19)
+	c.put((*[19]byte)(dst[at:]), s, sep)
+	return dst
+}
+
+func (c *clock) put(b *[19]byte, s int64, sep byte) {
 	r := c.local(s)
-	h := r / 3600
-	m := r % 3600 / 60
-	sec := r % 60
-	dst = append(dst, c.date[:]...)
-	return append(dst, sep, pairs[2*h], pairs[2*h+1], ':', pairs[2*m], pairs[2*m+1], ':', pairs[2*sec], pairs[2*sec+1])
+	d := &c.date
+	b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9] = d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7], d[8], d[9]
+	b[10] = sep
+	putTime((*[8]byte)(b[11:]), r)
 }
 
 // appendMilli writes a time in nanoseconds as YYYY-mm-dd HH:MM:SS.mmm.
 func (c *clock) appendMilli(dst []byte, ns uint64) []byte {
 	s := ns / 1e9
-	dst = c.append(dst, int64(s), ' ')
-	return append3(append(dst, '.'), (ns-s*1e9)/1e6)
+	ms := (ns - s*1e9) / 1e6
+	at := len(dst)
+	dst = extend(dst, 23)
+	b := (*[23]byte)(dst[at:])
+	c.put((*[19]byte)(b[:19]), int64(s), ' ')
+	r := ms % 100
+	b[19], b[20], b[21], b[22] = '.', byte('0'+ms/100), pairs[2*r], pairs[2*r+1]
+	return dst
 }
 
 // appendISO writes RFC 3339 with the distance from UTC in figures, and as many groups of

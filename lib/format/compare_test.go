@@ -1,8 +1,6 @@
 package format
 
 import (
-	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -105,6 +103,3 @@ func compareRows(t *testing.T, mode string, got, want []string) {
 		}
 	}
 }
-
-var _ = bytes.Equal
-var _ = fmt.Sprint

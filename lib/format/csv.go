@@ -25,7 +25,7 @@ func (p *Printer) compositeCSV(f *ie.Field) (item, bool) {
 		return rateItem(f, appendUint), true
 	case ie.Network:
 		it := item{sources: fieldsOf(f.From...), op: opRow, need: 1}
-		it.row = func(dst []byte, _ *work, c *cell, i int) []byte { return appendNetwork(dst, c, i) }
+		it.row = func(dst []byte, _ *work, c *cell, i int) []byte { return appendNetwork(dst, c, i, true) }
 		return it, true
 	case ie.Resolved:
 		if f.Name != "engine" {
@@ -86,14 +86,19 @@ func mplsCSV(f *ie.Field) item {
 	}}
 }
 
-// appendNetwork writes network and prefix length of an address and its mask; no length, or
-// one of 0, leaves the address as it is.
-func appendNetwork(dst []byte, c *cell, i int) []byte {
+// appendNetwork writes the network of an address and its mask, with the prefix length if
+// wanted; no length, or one of 0, leaves the address as it is.
+func appendNetwork(dst []byte, c *cell, i int, length bool) []byte {
 	e, bits := c.vec.Entry(i), c.src[1].at(i)
 	if bits == 0 {
-		return append(appendAddress(dst, c.vec, e), "/0"...)
+		dst = appendAddress(dst, c.vec, e)
+	} else {
+		dst = masked(c.vec, e, bits).AppendTo(dst)
 	}
-	return appendUint(append(masked(c.vec, e, bits).AppendTo(dst), '/'), bits)
+	if length {
+		dst = appendUint(append(dst, '/'), bits)
+	}
+	return dst
 }
 
 func (p *Printer) simpleCSV(f *ie.Field) item {
@@ -146,6 +151,9 @@ func plainOctets(f *ie.Field) func(dst, s []byte) []byte {
 func plainWords(f *ie.Field) func(dst []byte, x uint64) []byte {
 	if signed(f) {
 		return func(dst []byte, x uint64) []byte { return appendSigned(dst, column.Signed(x)) }
+	}
+	if words := pfWords(f); words != nil {
+		return func(dst []byte, x uint64) []byte { return appendWord(dst, words(x), x, 0) }
 	}
 	switch f.Kind {
 	case ie.TCPFlags:

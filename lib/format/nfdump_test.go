@@ -466,3 +466,11 @@ func oracle(t *testing.T, file, mode, zone string) []string {
 	}
 	return strings.Split(string(out), "\n")
 }
+
+func addrOf(t testing.TB, s string) netip.Addr {
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}

@@ -1,7 +1,9 @@
 package format
 
 import (
+	"encoding/binary"
 	"math"
+	"math/bits"
 	"strconv"
 )
 
@@ -10,13 +12,53 @@ const pairs = "00010203040506070809" + "10111213141516171819" + "202122232425262
 	"30313233343536373839" + "40414243444546474849" + "50515253545556575859" +
 	"60616263646566676869" + "70717273747576777879" + "80818283848586878889" + "90919293949596979899"
 
-// widest is the widest column that a number is padded to.
-const widest = 24
+const eightBlanks = 0x2020202020202020
 
 const spaces = "                                                                                "
 
-// digits writes x at the end of b and returns where it begins.
-func digits(b *[widest]byte, x uint64) int {
+// chunk is how much a short copy moves at once: eight bytes at a time are a few instructions,
+// a copy of any size is a call.
+const chunk = 32
+
+var word = binary.LittleEndian
+
+// extend makes dst longer by n bytes, which the caller fills.
+func extend(dst []byte, n int) []byte {
+	if end := len(dst) + n; end <= cap(dst) {
+		return dst[:end]
+	}
+	return append(dst, make([]byte, n)...)
+}
+
+// appendShort appends the first n bytes of src, which must have a chunk of capacity.
+func appendShort(dst, src []byte, n int) []byte {
+	at := len(dst)
+	if n > chunk || at+chunk > cap(dst) {
+		return append(dst, src[:n]...)
+	}
+	d, s := dst[at:at+chunk], src[:chunk]
+	word.PutUint64(d, word.Uint64(s))
+	if n > 8 {
+		word.PutUint64(d[8:], word.Uint64(s[8:]))
+		word.PutUint64(d[16:], word.Uint64(s[16:]))
+		word.PutUint64(d[24:], word.Uint64(s[24:]))
+	}
+	return dst[:at+n]
+}
+
+var powers = [20]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19}
+
+// countDigits is the number of decimal digits. A bit is worth 1233/4096 of a digit.
+func countDigits(x uint64) int {
+	n := bits.Len64(x) * 1233 >> 12
+	if x >= powers[n] {
+		n++
+	}
+	return max(n, 1)
+}
+
+// putDigits writes x so that it ends where b ends.
+func putDigits(b []byte, x uint64) {
 	i := len(b)
 	for x >= 100 {
 		q := x / 100
@@ -26,32 +68,24 @@ func digits(b *[widest]byte, x uint64) int {
 		x = q
 	}
 	if x >= 10 {
-		i -= 2
-		b[i], b[i+1] = pairs[2*x], pairs[2*x+1]
-		return i
+		b[i-2], b[i-1] = pairs[2*x], pairs[2*x+1]
+		return
 	}
-	i--
-	b[i] = byte('0' + x)
-	return i
+	b[i-1] = byte('0' + x)
 }
 
 func appendUint(dst []byte, x uint64) []byte {
-	if x < 10 {
-		return append(dst, byte('0'+x))
-	}
-	var b [widest]byte
-	return append(dst, b[digits(&b, x):]...)
+	dst = extend(dst, countDigits(x))
+	putDigits(dst, x)
+	return dst
 }
 
 // appendRight pads x with blanks on the left.
 func appendRight(dst []byte, x uint64, width int) []byte {
-	if width > widest {
-		start := len(dst)
-		return padLeft(appendUint(dst, x), start, width)
+	if n := width - countDigits(x); n > 0 {
+		dst = appendBlanks(dst, n)
 	}
-	b := [widest]byte{' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '}
-	i := digits(&b, x)
-	return append(dst, b[min(i, widest-width):]...)
+	return appendUint(dst, x)
 }
 
 // appendLeft pads x with blanks on the right.
@@ -83,6 +117,12 @@ func padLeft(dst []byte, from, width int) []byte {
 }
 
 func appendBlanks(dst []byte, n int) []byte {
+	if at := len(dst); n <= 16 && at+16 <= cap(dst) {
+		d := dst[at : at+16]
+		word.PutUint64(d, eightBlanks)
+		word.PutUint64(d[8:], eightBlanks)
+		return dst[:at+n]
+	}
 	for n > len(spaces) {
 		dst = append(dst, spaces...)
 		n -= len(spaces)
@@ -142,11 +182,25 @@ func appendDuration(dst []byte, ns uint64) []byte {
 	} else {
 		dst = append(dst, "    "...)
 	}
-	h := s / 3600
-	m := s % 3600 / 60
-	sec := s % 60
-	dst = append(dst, pairs[2*h], pairs[2*h+1], ':', pairs[2*m], pairs[2*m+1], ':', pairs[2*sec], pairs[2*sec+1], '.')
-	return append3(dst, ms%1000)
+	at := len(dst)
+	dst = extend(dst, 12)
+	b := (*[12]byte)(dst[at:])
+	putTime((*[8]byte)(b[:8]), s)
+	ms %= 1000
+	r := ms % 100
+	b[8], b[9], b[10], b[11] = '.', byte('0'+ms/100), pairs[2*r], pairs[2*r+1]
+	return dst
+}
+
+// putTime writes seconds of a day as HH:MM:SS.
+func putTime(b *[8]byte, s uint64) {
+	m := s / 60
+	h := m / 60
+	s -= m * 60
+	m -= h * 60
+	b[0], b[1], b[2] = pairs[2*h], pairs[2*h+1], ':'
+	b[3], b[4], b[5] = pairs[2*m], pairs[2*m+1], ':'
+	b[6], b[7] = pairs[2*s], pairs[2*s+1]
 }
 
 const hexDigits = "0123456789abcdef"

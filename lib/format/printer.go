@@ -36,7 +36,11 @@ type Printer struct {
 	family family
 	items  []item
 	header string
-	pool   sync.Pool
+
+	style   jsonStyle // JSON only, which has no fixed items
+	members []member
+
+	pool sync.Pool
 }
 
 // New compiles a mode: a name, the name and "6" for full IPv6 addresses, or fmt: or csv:
@@ -112,7 +116,7 @@ func (p *Printer) Footer(w io.Writer) error {
 	if p.family != familyJSON {
 		return nil
 	}
-	_, err := io.WriteString(w, "]\n")
+	_, err := io.WriteString(w, "\n]\n")
 	return err
 }
 
@@ -125,14 +129,17 @@ func (p *Printer) Batch(dst []byte, b *flow.Batch, printed uint64) ([]byte, erro
 	w := p.pool.Get().(*work)
 	defer p.pool.Put(w)
 	w.number = printed
+	defer w.forget()
 	items, omit := p.items, false
 	if p.family == familyJSON || p.family == familyLines {
-		items, omit = p.itemsJSON(b), true
+		var err error
+		if items, err = p.objects(w, b); err != nil {
+			return dst, err
+		}
+		omit = true
 	}
 	if err := w.bind(b, items, omit); err != nil {
 		return dst, err
 	}
-	dst = w.rows(dst, b)
-	w.forget()
-	return dst, nil
+	return w.rows(dst, b), nil
 }

@@ -84,6 +84,9 @@ func (p *Printer) simple(f *ie.Field) item {
 	if f.Derived && f.Kind == ie.Resolved {
 		return item{absent: unresolved(f, width)}
 	}
+	if f.Kind == ie.FirewallEvent {
+		it.absent = string(appendWord(nil, "INVALID", 0, width))
+	}
 	if it.absent == "" && it.entry != nil {
 		zero := &column.Vec{Kind: kindOf(f), Form: column.Const, N: 1, Ints: []uint64{zeroOf(f)}, Off: []uint32{0, 0}, V4: []uint32{0}}
 		w := &work{local: newClock(p.o.Location), utc: newClock(nil)}
@@ -164,8 +167,11 @@ func (p *Printer) simpleOf(f *ie.Field, width int) item {
 	if e := p.wordsText(f, width); e != nil {
 		return one(f, opEntry, width, number(e))
 	}
-	if f.Name == "pbstart" || f.Name == "pbend" || f.Name == "pbstep" || f.Name == "pbsize" {
+	switch f.Name { // narrower than their titles
+	case "pbstart", "pbend", "pbstep", "pbsize":
 		width = 7
+	case "pfrule":
+		width = 5
 	}
 	return one(f, opRight, width, number(right))
 }
@@ -202,6 +208,12 @@ func (p *Printer) wordsText(f *ie.Field, width int) func(dst []byte, x uint64) [
 			start := len(dst)
 			return padLeft(appendReal(dst, column.Float(x)), start, width)
 		}
+	}
+	if words := pfWords(f); words != nil {
+		if f.Name == "pfdir" {
+			width = 3
+		}
+		return func(dst []byte, x uint64) []byte { return appendWord(dst, words(x), x, width) }
 	}
 	switch f.Name {
 	case "xevent":
@@ -251,10 +263,17 @@ func (p *Printer) octetsText(f *ie.Field, width int) item {
 		}))
 		it.absent = "          <none>"
 		return it
+	case f.Name == "pfinterface":
+		return one(f, opEntry, width, bytes(func(dst, s []byte) []byte {
+			start := len(dst)
+			return padLeft(appendPrintable(dst, s), start, width)
+		}))
+	case f.Name == "ipayload" || f.Name == "opayload":
+		return one(f, opEntry, width, bytes(appendPrintable))
 	case isText(f):
 		return one(f, opEntry, width, bytes(func(dst, s []byte) []byte {
 			start := len(dst)
-			return padRight(appendPrintable(dst, s), start, len(f.Header))
+			return padRight(appendPrintable(dst, s), start, width)
 		}))
 	}
 	return one(f, opEntry, width, bytes(appendOctets))

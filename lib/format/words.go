@@ -65,6 +65,35 @@ func xeventWord(x uint64) string {
 	return ""
 }
 
+// pfWords names the values of OpenBSD's packet filter (net/pfvar.h), nil for other fields.
+func pfWords(f *ie.Field) func(x uint64) string {
+	var words []string
+	switch f.Name {
+	case "pfaction":
+		words = pfActions
+	case "pfreason":
+		words = pfReasons
+	case "pfdir":
+		words = pfDirections
+	default:
+		return nil
+	}
+	return func(x uint64) string {
+		if x < uint64(len(words)) {
+			return words[x]
+		}
+		return ""
+	}
+}
+
+var (
+	pfActions = []string{"pass", "block", "scrub", "noscrub", "nat", "nonat", "binat", "nobinat", "rdr", "nordr",
+		"synproxy", "defer", "match", "divert", "rt", "afrt"}
+	pfReasons = []string{"match", "bad-offset", "fragment", "short", "normalize", "memory", "bad-timestamp", "congestion",
+		"ip-option", "proto-cksum", "state-mismatch", "state-insert", "state-limit", "src-limit", "synproxy"}
+	pfDirections = []string{"inout", "in", "out"}
+)
+
 // flagWords has the lower eight TCP control bits as text.
 var flagWords = func() (t [256][8]byte) {
 	for x := range t {
@@ -235,15 +264,6 @@ func appendJSON(dst, s []byte) []byte {
 		s = s[n:]
 	}
 	return append(dst, '"')
-}
-
-// isList tells fields whose octets are structured data.
-func isList(f *ie.Field) bool {
-	if len(f.Elements) == 0 {
-		return false
-	}
-	e, ok := ie.Lookup(f.Elements[0])
-	return ok && e.Type.IsList()
 }
 
 func appendSlashedACL(dst, s []byte) []byte {

@@ -1,0 +1,60 @@
+# make         build the tools that exist into bin/
+# make test    every test that needs nothing but Go
+# make check   vet, staticcheck, and the tests under the race detector (needs a C compiler)
+# make demo    the main pipeline on the capture in testdata, step by step
+# make interop the tests again beside nfdump, softflowd and tshark, installed by apt-get if missing
+# make bench   the tools beside their peers on the same data; N=1000000 records
+# make fuzz    every fuzz target for FUZZTIME=60s
+
+TOOLS := $(patsubst %/main.go,%,$(wildcard nfcap/main.go nfexp/main.go nfcat/main.go nffilter/main.go nfagg/main.go nfpcap/main.go))
+N ?= 1000000
+FUZZTIME ?= 60s
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+PEERS := nfdump softflowd tshark
+
+export CGO_ENABLED ?= 0
+
+.PHONY: all test check demo interop peers bench fuzz clean
+
+all:
+	@mkdir -p bin
+	go build -trimpath -ldflags='-s -w' -o bin/ $(addprefix ./,$(TOOLS))
+
+test:
+	go vet ./...
+	go test ./...
+
+check:
+	test -z "$$(gofmt -l .)"
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	CGO_ENABLED=1 go test -race -short ./...
+
+demo: all
+	@PATH="$(CURDIR)/bin:$$PATH" testdata/demo.sh
+
+interop: peers
+	go test -count=1 -timeout 20m ./...
+
+# nothing is installed when all are there
+peers:
+	@missing=; for p in $(PEERS); do command -v $$p >/dev/null || [ -x /usr/sbin/$$p ] || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+		[ "$$(id -u)" = 0 ] || { echo "missing:$$missing; run: sudo apt-get install$$missing" >&2; exit 1; }; \
+		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; \
+	fi
+
+bench:
+	go run ./bench -n $(N)
+
+# go test fuzzes one target of one package at a time
+fuzz:
+	@set -e; for pkg in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+clean:
+	rm -rf bin .bench
