@@ -9,12 +9,34 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"nfpipe/lib/column"
 	"nfpipe/lib/flow"
 )
 
 var benchRecords = flag.Int("records", 1_000_000, "records of a benchmark's traffic")
+
+var benchHuge = flag.Bool("huge", false, "take memory in large pages")
+
+var pages [][]byte
+
+func hugePages(words int) []uint64 {
+	p, err := syscall.Mmap(-1, 0, 8*words, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		panic(err)
+	}
+	_ = syscall.Madvise(p, 14)
+	pages = append(pages, p)
+	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(p))), words)
+}
+
+func freePages() {
+	for _, p := range pages {
+		_ = syscall.Munmap(p)
+	}
+	pages = nil
+}
 
 var benchBatches []*flow.Batch
 
@@ -104,6 +126,9 @@ func benchTable(b *testing.B, s Spec, o Order, n int) {
 	used := processorTime()
 	var adding, giving time.Duration
 	b.ResetTimer()
+	if *benchHuge {
+		s.Alloc = hugePages
+	}
 	for range b.N {
 		t, err := New(s)
 		if err != nil {
@@ -118,9 +143,10 @@ func benchTable(b *testing.B, s Spec, o Order, n int) {
 		}
 		giving += time.Since(at)
 		groups, memory = float64(t.Groups()), float64(t.Memory())
+		freePages()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(*benchRecords), "ns/record")
-	b.ReportMetric((processorTime() - used).Seconds()*1e3/float64(b.N), "cpu-ms")
+	b.ReportMetric((processorTime()-used).Seconds()*1e3/float64(b.N), "cpu-ms")
 	b.ReportMetric(adding.Seconds()*1e3/float64(b.N), "add-ms")
 	b.ReportMetric(giving.Seconds()*1e3/float64(b.N), "give-ms")
 	b.ReportMetric(groups, "groups")

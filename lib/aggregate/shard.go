@@ -22,6 +22,7 @@ type shard struct {
 	mu     sync.Mutex
 	n      int // entries
 	index  []uint64
+	shift  uint // of a slot or a hash moved up by 32, to the place in the index
 	chunks [][]uint64
 }
 
@@ -48,10 +49,10 @@ func (t *Table) insert(w *work, c *class, s *shard, rows, order []int32) error {
 }
 
 func (t *Table) insertBlock(w *work, c *class, s *shard, rows, order []int32) {
-	mask := uint64(len(s.index) - 1)
 	var slots [block]uint32
+	index, shift := s.index, s.shift&63
 	for i, j := range order {
-		slots[i&(block-1)] = uint32(s.index[w.hashes[j]&mask])
+		slots[i&(block-1)] = uint32(index[w.hashes[j]<<32>>shift])
 	}
 	// Touch both ends of the entries, so that the misses of the whole block overlap.
 	touch := uint64(0)
@@ -66,20 +67,21 @@ func (t *Table) insertBlock(w *work, c *class, s *shard, rows, order []int32) {
 	for _, j := range order {
 		h := w.hashes[j]
 		key := w.words[int(j)*n : int(j)*n+n]
-		e := s.find(c, h, key, mask)
+		e := s.find(c, h, key)
 		if e == nil {
-			e = s.create(c, h, key, mask)
+			e = s.create(c, h, key)
 		}
 		w.in.add(e, rows[j])
 	}
 }
 
 // find is the entry of a key, or nil.
-func (s *shard) find(c *class, h uint64, key []uint64, mask uint64) []uint64 {
+func (s *shard) find(c *class, h uint64, key []uint64) []uint64 {
 	tag := h << 32
+	mask := uint64(len(s.index) - 1)
 probe:
-	for i := h & mask; ; i = (i + 1) & mask {
-		v := s.index[i]
+	for i := tag >> (s.shift & 63); ; i++ {
+		v := s.index[i&mask]
 		if v == 0 {
 			return nil
 		}
@@ -98,9 +100,9 @@ probe:
 }
 
 // create makes the entry of a new key; there is room.
-func (s *shard) create(c *class, h uint64, key []uint64, mask uint64) []uint64 {
+func (s *shard) create(c *class, h uint64, key []uint64) []uint64 {
 	s.n++
-	place(s.index, h<<32|uint64(s.n), mask)
+	place(s.index, h<<32|uint64(s.n), s.shift)
 	e := s.entry(uint32(s.n), c.stride)
 	e[3] = ^uint64(0)
 	copy(e[c.key:], key)
@@ -108,11 +110,13 @@ func (s *shard) create(c *class, h uint64, key []uint64, mask uint64) []uint64 {
 }
 
 // place puts a slot where its hash says, or the next free slot after it.
-func place(index []uint64, slot, mask uint64) {
-	i := slot >> 32 & mask
-	for index[i] != 0 {
-		i = (i + 1) & mask
+func place(index []uint64, slot uint64, shift uint) {
+	mask := uint64(len(index) - 1)
+	i := slot >> (shift & 63)
+	for index[i&mask] != 0 {
+		i++
 	}
+	i &= mask
 	index[i] = slot
 }
 
@@ -190,7 +194,7 @@ func (t *Table) growChunks(c *class, s *shard, need int) error {
 		old, size = first, 2*len(first)/c.stride
 		s.chunks = s.chunks[:0]
 	}
-	chunk := make([]uint64, size*c.stride)
+	chunk := t.arena.take(size * c.stride)
 	copy(chunk, old)
 	s.chunks = append(s.chunks, chunk)
 	return t.charge(8 * (len(chunk) - len(old)))
@@ -204,13 +208,14 @@ func (t *Table) growIndex(s *shard, need int) error {
 	if err := t.charge(8 * (size - len(s.index))); err != nil {
 		return err
 	}
-	index := make([]uint64, size)
-	mask := uint64(size - 1)
+	index := t.arena.take(size)
+	shift := uint(64 - bits.Len(uint(size-1)))
 	for _, slot := range s.index {
 		if slot != 0 {
-			place(index, slot, mask)
+			place(index, slot, shift)
 		}
 	}
-	s.index = index
+	t.arena.give(s.index)
+	s.index, s.shift = index, shift
 	return nil
 }

@@ -20,6 +20,10 @@ type Spec struct {
 	Flags  bool  // joins TCP flags, unless they are in the key
 	TOS    bool  // keeps the type of service of the earliest record, unless it is in the key
 	Memory int64 // bytes that groups may take; 0: DefaultMemory
+
+	// Alloc, if not nil, gives zeroed memory for the groups, by the dozen of MiB. It is for
+	// callers that can have large pages.
+	Alloc func(words int) []uint64
 }
 
 // Table is a set of groups.
@@ -35,6 +39,7 @@ type Table struct {
 	memory       atomic.Int64
 	saw          atomic.Uint32
 	strings      interner
+	arena        arena
 
 	mu      sync.RWMutex
 	classes map[uint64]*class
@@ -97,6 +102,7 @@ func New(s Spec) (*Table, error) {
 	}
 	t.spec = s
 	t.strings.memory = &t.memory
+	t.arena.alloc = s.Alloc
 	t.pool.New = func() any { return new(work) }
 	return t, nil
 }

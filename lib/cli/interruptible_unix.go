@@ -29,18 +29,26 @@ func newInterruptible(f *os.File) (*interruptible, error) {
 }
 
 func (r *interruptible) Read(p []byte) (int, error) {
+	if err := r.wait(); err != nil {
+		return 0, err
+	}
+	return r.file.Read(p)
+}
+
+// wait returns when the file can be read, or io.EOF after interrupt.
+func (r *interruptible) wait() error {
 	fds := [2]unix.PollFd{
 		{Fd: int32(r.file.Fd()), Events: unix.POLLIN},
 		{Fd: int32(r.wake.Fd()), Events: unix.POLLIN},
 	}
 	for {
 		if r.ended.Load() {
-			return 0, io.EOF
+			return io.EOF
 		}
 		if _, err := unix.Poll(fds[:], -1); err != nil && err != unix.EINTR {
-			return 0, os.NewSyscallError("poll", err)
+			return os.NewSyscallError("poll", err)
 		} else if err == nil && fds[0].Revents != 0 && fds[1].Revents == 0 {
-			return r.file.Read(p)
+			return nil
 		}
 	}
 }

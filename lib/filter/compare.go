@@ -46,8 +46,11 @@ func (p *parser) relation() (relation, error) {
 		}
 	}
 	if t.is("in") {
-		p.drop(1)
-		r.list = true
+		// "flowdir in" ends there, and means a value.
+		if next, err := p.peek(1); err != nil || next.kind != tokEnd && !next.is(")") && !next.is("and") && !next.is("or") {
+			p.drop(1)
+			r.list = true
+		}
 		return r, nil
 	}
 	if t.kind == tokString {

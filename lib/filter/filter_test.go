@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -261,6 +262,40 @@ func TestFields(t *testing.T) {
 		}
 		if got := strings.Join(names, " "); got != c.want {
 			t.Errorf("%s: %s, want %s", c.filter, got, c.want)
+		}
+	}
+}
+
+// TestTypes compares values of the types that few elements have.
+func TestTypes(t *testing.T) {
+	integer, probability, reliable := ie.ID(434), ie.ID(311), ie.ID(276)
+	b := batchOf([]record{
+		{integer: column.FromSigned(-5), probability: column.FromFloat(0.25), reliable: 1, 136: 2, 230: 4, 233: 3},
+		{integer: column.FromSigned(7), probability: column.FromFloat(math.Copysign(0, -1)), reliable: 0, 136: 1, 230: 5, 233: 0},
+		{95: "\x03\x00\x00\x50", 314: "GET /index aab", 371: "lt", 61: 0, 89: 130, 40003: 99},
+		{95: "\x0d\x00\x00\x01", 314: "aaab", 371: "bob", 61: 1, 89: 64, ie.ClientLatency: 1500, ie.AppLatency: 20},
+	})
+	for _, c := range []struct{ filter, want string }{
+		{"mibObjectValueInteger -5", "0"}, {"mibObjectValueInteger > -6", "0 1"}, {"mibObjectValueInteger < 0", "0"}, {"mibObjectValueInteger -10--1", "0"},
+		{"mibObjectValueInteger in [-5 7]", "0 1"}, {"mibObjectValueInteger <= 1k", "0 1"},
+		{"samplingProbability 0.25", "0"}, {"samplingProbability 0", "1"}, {"samplingProbability < 0", "none"}, {"samplingProbability >= 0", "0 1"},
+		{"samplingProbability 1e-3..1", "0"}, {"samplingProbability > 0", "0"},
+		{"dataRecordsReliability true", "0"}, {"dataRecordsReliability no", "1"}, {"dataRecordsReliability 1", "0"},
+		{"endreason active", "0"}, {"nat event ADD44", "0"}, {"nat event > 4", "1"}, {"asa event denied", "0"}, {"asa event in [ignore denied]", "0 1"},
+		{"nbar 0x03000050", "2"}, {"applicationId in [0x0d000001 0x00]", "3"}, {"defined nbar", "2 3"},
+		{"payload content aab", "2 3"}, {"payload content 'GET /'", "2"}, {"payload regex '^a+b$'", "3"}, {"payload regex 'get' i", "2"}, {"not payload regex get", "all"},
+		{"username lt", "2"}, {"username != lt", "0 1 3"}, {"username in [lt bob]", "2 3"}, {"username bob and flowdir egress", "3"}, {"username not in [lt]", "0 1 3"},
+		{"fwdstat Daclp", "2"}, {"fwdstat >= 128", "2"}, {"flowdir in", "2"},
+		{"client latency 1500", "3"}, {"client latency > 1ms", "3"}, {"latency < 100us", "3"}, {"client latency 1.5ms", "3"},
+		{"nat src port 99", "2"}, {"src nat port in [1-98]", "none"},
+	} {
+		f, err := Parse(c.filter, Options{})
+		if err != nil {
+			t.Errorf("%s: %v", c.filter, err)
+			continue
+		}
+		if got := matches(t, f, b); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.filter, got, c.want)
 		}
 	}
 }

@@ -215,7 +215,7 @@ func (w *world) batch(n int) ([]record, *flow.Batch) {
 func (w *world) encoded(b *flow.Batch) *flow.Batch {
 	out := &flow.Batch{N: b.N, Shapes: b.Shapes, Codes: b.Codes}
 	if v, _ := b.ShapeCodes(); w.IntN(2) == 0 {
-		dump(v); out.Codes = flow.Column{Block: column.Encode(v), Ref: -1}
+		out.Codes = flow.Column{Block: column.Encode(v), Ref: -1}
 	}
 	for i := range b.Cols {
 		v, _ := b.Vec(i)
@@ -226,7 +226,7 @@ func (w *world) encoded(b *flow.Batch) *flow.Batch {
 		if w.IntN(3) == 0 {
 			c.SetVec(v)
 		} else {
-			dump(v); c.Block = column.Encode(v)
+			c.Block = column.Encode(v)
 		}
 		out.Cols = append(out.Cols, c)
 	}
@@ -724,4 +724,3 @@ func TestRandom(t *testing.T) {
 		t.Errorf("answers %v: the test does not see all of them", counts)
 	}
 }
-var dump func(v *column.Vec)

@@ -26,7 +26,8 @@ type Input struct {
 	Size        int64  // bytes of the file as it lies on disk, -1 if not known
 
 	reader   io.Reader
-	file     *os.File // set when Read may be replaced by seeking
+	file     *os.File  // set when Read may be replaced by seeking
+	pipe     discarder // set when the uncompressed bytes come from a pipe
 	consumed atomic.Int64
 	start    int64
 	closers  []func() error
@@ -74,6 +75,9 @@ func New(name string, r io.Reader) (*Input, error) {
 		return in, nil
 	}
 	in.Kind = KindOf(head)
+	if in.file == nil {
+		in.pipe = pipeOf(r)
+	}
 	return in, in.rewind()
 }
 
