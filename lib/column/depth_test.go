@@ -39,3 +39,20 @@ func TestNestingFits(t *testing.T) {
 		}
 	}
 }
+
+// TestCodesInRuns: codes with a dominating value and bursts of others must not be encoded as a
+// dictionary of themselves.
+func TestCodesInRuns(t *testing.T) {
+	v := &Vec{Kind: Addr, Form: Dict, N: 1000}
+	for e := range 9 {
+		v.V4 = append(v.V4, uint32(e))
+	}
+	for i := range v.N {
+		c := uint16(8)
+		if i%500 < 40 {
+			c = uint16(i * 7 / 3 % 8)
+		}
+		v.Codes = append(v.Codes, c)
+	}
+	roundTrip(t, "bursts", v, nil, Encode(v))
+}

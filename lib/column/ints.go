@@ -344,7 +344,7 @@ func appendCodes(dst []byte, codes []uint16, entries int) []byte {
 		for i, c := range codes {
 			(*s)[i] = uint64(c)
 		}
-		return appendInts(append(dst, 1), *s, 2)
+		return appendRuns(append(dst, 1), *s, runs, 2)
 	}
 	w := widthOf(uint64(entries - 1))
 	if entries <= 256 && len(codes) >= minSymbols {

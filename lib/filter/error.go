@@ -31,8 +31,8 @@ func (e *Error) Error() string {
 // maxShown is how many characters of a line are shown on each side of the token.
 const maxShown = 60
 
-// Show is the line of the filter with a caret under the token, then the message. It has
-// several lines and ends in one.
+// Show is three lines: the line of the filter, a caret under the token, and the message. No
+// newline ends it.
 //
 //	dst prto 53
 //	    ^~~~
