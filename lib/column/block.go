@@ -65,7 +65,7 @@ func appendVec(dst []byte, v *Vec) []byte {
 	case v.Form == Plain:
 		return appendOctets(append(dst, byte(EncPlain)), v)
 	case v.Entries() > 1:
-		return appendCodes(appendEntries(append(dst, byte(EncDict)), v), v.Codes, v.Entries())
+		return appendCodes(appendEntries(append(dst, byte(EncDict)), v), v.Codes, v.Entries(), 0)
 	}
 	dst = append(dst, byte(EncConst))
 	switch v.Kind {
@@ -268,7 +268,7 @@ func (c *cursor) vec(b *Block, v *Vec) {
 		v.Form = Dict
 		n := c.entries(v, b)
 		v.Codes = grow(v.Codes, b.N)
-		c.codes(v.Codes, n)
+		c.codes(v.Codes, n, 0)
 	case b.Enc == EncConst && b.Kind == Int:
 		v.Form = Const
 		v.Ints = append(v.Ints, c.uvarint())

@@ -219,7 +219,7 @@ func (c *cursor) dictInts(dst []uint64, depth int) {
 	defer putInts(dict)
 	c.ints(*dict, depth+1)
 	codes := make([]uint16, len(dst))
-	c.codes(codes, d)
+	c.codes(codes, d, depth)
 	if c.err != nil {
 		return
 	}
@@ -229,7 +229,7 @@ func (c *cursor) dictInts(dst []uint64, depth int) {
 }
 
 // codes decodes codes and checks that all are below entries.
-func (c *cursor) codes(dst []uint16, entries int) {
+func (c *cursor) codes(dst []uint16, entries, depth int) {
 	if c.err != nil {
 		return
 	}
@@ -248,7 +248,7 @@ func (c *cursor) codes(dst []uint16, entries int) {
 	case 1:
 		s := getInts(len(dst))
 		defer putInts(s)
-		c.ints(*s, 2)
+		c.ints(*s, depth+1)
 		if c.err != nil {
 			return
 		}

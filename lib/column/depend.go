@@ -110,7 +110,7 @@ func EncodeShared(v, ref *Vec) (Block, bool) {
 	body := append([]byte{byte(EncShared)}, common...)
 	body = binary.AppendUvarint(body, uint64(own.Entries()))
 	body = appendAddrs(body, &own)
-	return finish(v, appendCodes(body, v.Codes, v.Entries())), true
+	return finish(v, appendCodes(body, v.Codes, v.Entries(), 0)), true
 }
 
 func (c *cursor) shared(b *Block, v, ref *Vec) {
@@ -152,7 +152,7 @@ func (c *cursor) shared(b *Block, v, ref *Vec) {
 	}
 	v.Form = Dict
 	v.Codes = grow(v.Codes, b.N)
-	c.codes(v.Codes, v.Entries())
+	c.codes(v.Codes, v.Entries(), 0)
 }
 
 // exceptions lists the records whose entry is not what the table says, up to an eighth of all.

@@ -56,3 +56,17 @@ func TestCodesInRuns(t *testing.T) {
 	}
 	roundTrip(t, "bursts", v, nil, Encode(v))
 }
+
+// TestDeepNesting: encodings nested deeper than the limit are refused, by whatever way.
+func TestDeepNesting(t *testing.T) {
+	// A dictionary whose codes are a dictionary whose codes are …
+	var body []byte
+	for range 100_000 {
+		body = append(body, 1, byte(EncConst), 0, 1, byte(EncDict)) // 1 entry, codes as ints
+	}
+	b := Block{Kind: Int, Enc: EncDict, N: 8, Raw: len(body), Data: body}
+	var v Vec
+	if err := b.Decode(&v, nil); err == nil {
+		t.Error("100,000 encodings in one another were accepted")
+	}
+}

@@ -303,7 +303,7 @@ func appendDict(dst []byte, v, dict []uint64, depth int) []byte {
 	encodeWith(codes, v, dict)
 	dst = binary.AppendUvarint(append(dst, byte(EncDict)), uint64(len(dict)))
 	dst = appendInts(dst, dict, depth+1)
-	return appendCodes(dst, codes, len(dict))
+	return appendCodes(dst, codes, len(dict), depth)
 }
 
 // encodeWith looks every value up in the sorted dictionary, which has all of them.
@@ -331,20 +331,20 @@ func encodeWith(codes []uint16, v, dict []uint64) {
 // appendCodes appends codes below entries: u8 0 and fields of the width of entries-1; u8 1 and
 // ints when they come in runs; or u8 2 and symbols when there are at most 256 entries of
 // uneven frequency.
-func appendCodes(dst []byte, codes []uint16, entries int) []byte {
+func appendCodes(dst []byte, codes []uint16, entries, depth int) []byte {
 	runs := 1
 	for i := 1; i < len(codes); i++ {
 		if codes[i] != codes[i-1] {
 			runs++
 		}
 	}
-	if runs*8 <= len(codes) {
+	if runs*8 <= len(codes) && depth+2 < maxDepth {
 		s := getInts(len(codes))
 		defer putInts(s)
 		for i, c := range codes {
 			(*s)[i] = uint64(c)
 		}
-		return appendRuns(append(dst, 1), *s, runs, 2)
+		return appendRuns(append(dst, 1), *s, runs, depth+1)
 	}
 	w := widthOf(uint64(entries - 1))
 	if entries <= 256 && len(codes) >= minSymbols {

@@ -218,13 +218,13 @@ func openBits(dst []uint64, sym, src []byte, base uint64, down bool) uint {
 		}
 		x := binary.LittleEndian.Uint64(src[off>>3:]) >> (off & 7)
 		x = k.base + x&(1<<(k.open&63)-1)
-		dst[i] = base + (x^flip - flip)
+		dst[i] = base + (x ^ flip - flip)
 		off += uint(k.open)
 	}
 	for ; i < len(sym); i++ {
 		k := &ofClass[sym[i]]
 		x := k.base + loadBits(src, off, uint(k.open))
-		dst[i] = base + (x^flip - flip)
+		dst[i] = base + (x ^ flip - flip)
 		off += uint(k.open)
 	}
 	return off
