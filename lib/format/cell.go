@@ -1,6 +1,7 @@
 package format
 
 import (
+	"fmt"
 	"slices"
 
 	"nfpipe/lib/column"
@@ -117,6 +118,10 @@ type table struct {
 
 type span struct{ from, to uint32 }
 
+// maxKept bounds the strings of a column whose text is kept, and the text that a table keeps
+// from batch to batch.
+const maxKept = 1 << 20
+
 // reset makes room for n entries, none of them written.
 func (t *table) reset(n int) {
 	if cap(t.span) < n {
@@ -185,6 +190,9 @@ func (w *work) view(b *flow.Batch, f *ie.Field, scaled bool) (flow.View, error) 
 		v, err = b.Scaled(f)
 	} else {
 		v, err = b.Field(f)
+	}
+	if err == nil && v.Vec != nil && v.Vec.Kind != kindOf(f) {
+		err = fmt.Errorf("field %s: %w: %s values", f.Name, column.ErrCorrupt, v.Vec.Kind)
 	}
 	if err == nil {
 		w.views[k] = v
@@ -266,7 +274,11 @@ func (w *work) cell(b *flow.Batch, it *item) (cell, error) {
 		return c, nil
 	}
 	c.present = first.view.Present
-	if c.vec.Form != column.Plain {
+	switch {
+	case c.vec.Form == column.Plain:
+	case len(c.vec.Data) > maxKept: // its text could be several times as long
+		c.op = opEntry
+	default:
 		c.op = opTable
 		c.table = w.newTable(c.vec.Entries())
 	}
@@ -342,7 +354,7 @@ func (w *work) row(dst []byte, i int) []byte {
 		case opDuration:
 			dst = appendDuration(dst, elapsed(c.src[0].at(i), c.src[1].at(i)))
 		case opEntry:
-			dst = c.it.entry(dst, w, c.vec, i)
+			dst = c.it.entry(dst, w, c.vec, c.vec.Entry(i))
 		case opRow:
 			dst = c.it.row(dst, w, c, i)
 		case opCount:
@@ -371,5 +383,10 @@ func elapsed(first, last uint64) uint64 {
 func (w *work) forget() {
 	clear(w.views)
 	clear(w.cells)
+	for _, t := range w.tables[:w.used] {
+		if cap(t.text) > 4*maxKept {
+			t.text = nil
+		}
+	}
 	w.cells, w.items = w.cells[:0], w.items[:0]
 }

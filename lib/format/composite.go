@@ -15,6 +15,9 @@ func (p *Printer) composite(f *ie.Field) (item, bool) {
 	case ie.Network:
 		return item{sources: fieldsOf(f.From...), op: opRow, row: networkRow(width)}, true
 	case ie.Duration:
+		if p.o.Plain {
+			return durationRaw(f, len(f.Header), "           0.000"), true
+		}
 		return item{sources: fieldsOf(f.From...), op: opDuration, need: 2, absent: "    00:00:00.000"}, true
 	case ie.DurationRaw:
 		return durationRaw(f, len(f.Header), "           0.000"), true

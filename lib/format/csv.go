@@ -25,7 +25,7 @@ func (p *Printer) compositeCSV(f *ie.Field) (item, bool) {
 		return rateItem(f, appendUint), true
 	case ie.Network:
 		it := item{sources: fieldsOf(f.From...), op: opRow, need: 1}
-		it.row = func(dst []byte, _ *work, c *cell, i int) []byte { return appendNetwork(dst, c, i, true) }
+		it.row = func(dst []byte, _ *work, c *cell, i int) []byte { return appendNetwork(dst, c, i) }
 		return it, true
 	case ie.Resolved:
 		if f.Name != "engine" {
@@ -86,19 +86,14 @@ func mplsCSV(f *ie.Field) item {
 	}}
 }
 
-// appendNetwork writes the network of an address and its mask, with the prefix length if
-// wanted; no length, or one of 0, leaves the address as it is.
-func appendNetwork(dst []byte, c *cell, i int, length bool) []byte {
+// appendNetwork writes network and prefix length of an address and its mask; no length, or
+// one of 0, leaves the address as it is.
+func appendNetwork(dst []byte, c *cell, i int) []byte {
 	e, bits := c.vec.Entry(i), c.src[1].at(i)
 	if bits == 0 {
-		dst = appendAddress(dst, c.vec, e)
-	} else {
-		dst = masked(c.vec, e, bits).AppendTo(dst)
+		return append(appendAddress(dst, c.vec, e), "/0"...)
 	}
-	if length {
-		dst = appendUint(append(dst, '/'), bits)
-	}
-	return dst
+	return appendUint(append(masked(c.vec, e, bits).AppendTo(dst), '/'), bits)
 }
 
 func (p *Printer) simpleCSV(f *ie.Field) item {
@@ -176,4 +171,29 @@ func plainWords(f *ie.Field) func(dst []byte, x uint64) []byte {
 		return func(dst []byte, x uint64) []byte { return appendReal(dst, column.Float(x)) }
 	}
 	return nil
+}
+
+// compileFast makes nfdump's fixed CSV: times in milliseconds, the address family as the
+// number that C has for it.
+func (p *Printer) compileFast() {
+	p.family = familyCSV
+	millis := number(func(dst []byte, x uint64) []byte { return appendUint(dst, x/1e6) })
+	family := func(dst []byte, _ *work, v *column.Vec, e int) []byte {
+		if e < len(v.V4) {
+			return append(dst, '2')
+		}
+		return append(dst, "10"...)
+	}
+	p.items = []item{{op: opCount}, one(named("srcip"), opEntry, 0, family),
+		one(named("first"), opEntry, 0, millis), one(named("last"), opEntry, 0, millis)}
+	for _, name := range []string{"proto", "srcip", "srcport", "dstip", "dstport", "srcas", "dstas", "inif", "outif", "flags", "srctos", "packets", "bytes"} {
+		p.items = append(p.items, p.csv(named(name)))
+	}
+	for k := 1; k < len(p.items); k++ {
+		p.items[k].lit = ","
+	}
+	p.items = append(p.items, item{lit: "\n"})
+	if !p.o.Quiet {
+		p.header = "cnt,af,firstSeen,lastSeen,proto,srcAddr,srcPort,dstAddr,dstPort,srcAS,dstAS,input,output,flags,srcTos,packets,bytes\n"
+	}
 }

@@ -67,7 +67,9 @@ func (p *Printer) member(f *ie.Field) member {
 	switch f.Name {
 	case "srcnet", "dstnet":
 		it := p.quoted(f.JSON, item{sources: fieldsOf(f.From...), op: opRow, need: 2})
-		it.row = func(dst []byte, _ *work, c *cell, i int) []byte { return appendNetwork(dst, c, i, false) }
+		it.row = func(dst []byte, _ *work, c *cell, i int) []byte {
+			return masked(c.vec, c.vec.Entry(i), c.src[1].at(i)).AppendTo(dst)
+		}
 		return member{f, []item{it}, true}
 	case "connid":
 		// The element that counts connections of a firewall numbers flows elsewhere.

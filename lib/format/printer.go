@@ -12,7 +12,7 @@ import (
 
 // Options are what holds for every mode.
 type Options struct {
-	Plain    bool           // -N: counters in full and protocols as numbers
+	Plain    bool           // -N: counters in full, protocols as numbers, durations in seconds
 	Quiet    bool           // -q: no header, no summary
 	Full     bool           // -6: IPv6 addresses in full
 	Raw      bool           // counters as sent, not scaled by the sampling rate
@@ -76,16 +76,19 @@ func (p *Printer) compile(mode string) error {
 	switch name {
 	case "csv":
 		return p.compileCSV(csvMode)
+	case "csv-fast":
+		p.compileFast()
+		return nil
 	case "json", "ndjson":
 		p.compileJSON(name == "json")
 		return nil
 	case "null":
 		p.family = familyNull
 		return nil
-	case "raw", "csv-fast", "nat", "pipe":
-		return fmt.Errorf("output mode %q is not supported", name)
+	case "raw", "pipe":
+		return fmt.Errorf("output mode %q is not supported: ndjson shows all of a record", name)
 	}
-	return fmt.Errorf("unknown output mode %q: use line, long, extended, biline, bilong, nsel, csv, json, ndjson, null, fmt:… or csv:…", mode)
+	return fmt.Errorf("unknown output mode %q: use line, long, extended, biline, bilong, nsel, nat, csv, csv-fast, json, ndjson, null, fmt:… or csv:…", mode)
 }
 
 // Summarised tells whether a summary belongs behind the rows.

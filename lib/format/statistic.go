@@ -244,7 +244,11 @@ func percent(dst []byte, x, n uint64, width int) []byte {
 
 func (t *Table) writeText(dst []byte, w *work, l, total *line) []byte {
 	dst = append(w.local.appendMilli(dst, l.first), ' ')
-	dst = append(appendDuration(dst, elapsed(l.first, l.last)), ' ')
+	if t.o.Plain {
+		dst = append(appendThousandths(dst, elapsed(l.first, l.last)/1e6, 16), ' ')
+	} else {
+		dst = append(appendDuration(dst, elapsed(l.first, l.last)), ' ')
+	}
 	start := len(dst)
 	dst = append(padRight(append(dst, l.proto...), start, 5), ' ')
 	dst = t.writeValue(dst, l)

@@ -200,7 +200,7 @@ func (p *Printer) wordsText(f *ie.Field, width int) func(dst []byte, x uint64) [
 	case ie.FirewallEvent:
 		return func(dst []byte, x uint64) []byte { return appendWord(dst, eventWord(x), x, width) }
 	case ie.NATEvent:
-		return func(dst []byte, x uint64) []byte { return appendWord(dst, natWord(x), x, width) }
+		return func(dst []byte, x uint64) []byte { return appendWord(dst, natWord(x), x, 7) }
 	case ie.Hex:
 		return func(dst []byte, x uint64) []byte { return appendHex(append(dst, "0x"...), x, hexWidth(f)) }
 	case ie.Real:

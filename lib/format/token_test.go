@@ -143,7 +143,7 @@ var tokenTable = [][4]string{
 	{"tevt", "2023-11-14 22:13:20.999", "1970-01-01 00:00:00.000", "2023-11-14 22:13:20.999"},
 	{"msec", "1700000000999", "            0", "1700000000999"},
 	{"evt", "  DELETE", " INVALID", "DELETE"},
-	{"nevt", "   ADD", "INVALID", "ADD"},
+	{"nevt", "    ADD", "INVALID", "ADD"},
 	{"xevt", "   2030", " Ignore", "2030"},
 	{"nfc", "      4242", "         0", "4242"},
 	{"xsa", "     203.0.113.1", "         0.0.0.0", "203.0.113.1"},
@@ -457,5 +457,73 @@ func TestImages(t *testing.T) {
 	}
 	if got := whole(t, "fmt:%{mibObjectValueInteger}|%{mean}", Options{Quiet: true}, b); got != "                   -5|    -2.5\n                    0|       0\n" {
 		t.Errorf("text %q", got)
+	}
+}
+
+func TestFixedModes(t *testing.T) {
+	b := batch(t, wholeRecord(), []value{{27, "@2001:db8::1"}, {28, "@2001:db8::2"}, {4, 58}, {139, 0x8000}, {1, 80}, {2, 1}})
+	for _, c := range [][2]string{
+		{"csv-fast", "cnt,af,firstSeen,lastSeen,proto,srcAddr,srcPort,dstAddr,dstPort,srcAS,dstAS,input,output,flags,srcTos,packets,bytes\n" +
+			"1,2,1700000000123,1700000065456,6,10.1.2.3,51234,192.168.10.20,443,64512,65001,11,22,...AP.SF,16,1234567,2345678901\n" +
+			"2,10,,,58,2001:db8::1,,2001:db8::2,128.0,,,,,,,1,80\n"},
+		{"csv", "firstSeen,duration,proto,srcAddr,srcPort,dstAddr,dstPort,packets,bytes,flows\n" +
+			"2023-11-14 22:13:20.123,65.333,6,10.1.2.3,51234,192.168.10.20,443,1234567,2345678901,3\n" +
+			",,58,2001:db8::1,,2001:db8::2,128.0,1,80,1\n"},
+		{"nat", "Date first seen          Event Proto      Src IP Addr:Port          Dst IP Addr:Port     X-Src IP Addr:Port        X-Dst IP Addr:Port \n" +
+			"2023-11-14 22:13:20.123     ADD TCP           10.1.2.3:51234 ->    192.168.10.20:443        203.0.113.1:5000  ->     198.51.100.7:6000 \n" +
+			"1970-01-01 00:00:00.000 INVALID ICMP6      2001:db8::1.0     ->      2001:db8::2.128.0          0.0.0.0:0     ->          0.0.0.0:0    \n"},
+		{"null", ""},
+	} {
+		if got := whole(t, c[0], Options{}, b); got != c[1] {
+			t.Errorf("%s: got\n%s\nwant\n%s", c[0], got, c[1])
+		}
+	}
+}
+
+// Aggregated by addresses alone, protocol and ports print as zeros, as nfdump 1.7.1 has it.
+func TestLineOfAggregate(t *testing.T) {
+	b := batch(t, []value{{156, start}, {157, start + 65333*1e6}, {8, "@10.1.2.3"}, {12, "@192.168.10.20"}, {2, 1234567}, {1, uint64(2345678901)}, {3, 3}})
+	want := "2023-11-14 22:13:20.123     00:01:05.333 0             10.1.2.3:0     ->    192.168.10.20:0        1.2 M    2.3 G     3\n"
+	if got := whole(t, "line", Options{Quiet: true}, b); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// A file may claim any kind for any element.
+func TestWrongKind(t *testing.T) {
+	for _, v := range []*column.Vec{
+		{Kind: column.Int, N: 1, Ints: []uint64{1}},
+		{Kind: column.Addr, Form: column.Const, N: 1, V4: []uint32{1}},
+		{Kind: column.Bytes, Form: column.Const, N: 1, Off: []uint32{0, 1}, Data: []byte("x")},
+	} {
+		for _, id := range []ie.ID{8, 4, 371, 70, 157, 12345<<16 | 6} {
+			b := batch(t, []value{{136, 1}})
+			b.Shapes = []flow.Shape{flow.ShapeOf(id)}
+			b.Cols[0].Key.ID = id
+			b.Cols[0].SetVec(v)
+			if err := b.Link(); err != nil {
+				t.Fatal(err)
+			}
+			for _, mode := range []string{"ndjson", everyToken("fmt:"), everyToken("csv:"), "fmt:%{12345/6}"} {
+				p, err := New(mode, Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = p.Batch(nil, b, 0)
+				if right := flow.KindOf(id) == v.Kind; right && err != nil || !right && err == nil && mode == "ndjson" {
+					t.Errorf("%s as %s in %.20s: %v", id, v.Kind, mode, err)
+				}
+			}
+		}
+	}
+}
+
+// Strings too long to keep their text print all the same.
+func TestLongStrings(t *testing.T) {
+	long := strings.Repeat("é\n", maxKept/2)
+	b := batch(t, []value{{371, long}}, []value{{371, "short"}}, []value{{371, long}})
+	text := strings.Repeat(`é\n`, maxKept/2) + "\n"
+	if got := whole(t, "fmt:%uname", Options{Quiet: true}, b); got != text+"short\n"+text {
+		t.Errorf("%d bytes, want %d", len(got), 2*len(text)+6)
 	}
 }

@@ -19,6 +19,7 @@ var textModes = map[string]string{
 	"biline":   "%ts %td %pr %sap <-> %dap %opkt %ipkt %obyt %ibyt %fl",
 	"bilong":   "%ts %td %pr %sap <-> %dap %flg %tos %opkt %ipkt %obyt %ibyt %fl",
 	"nsel":     "%ts %evt %xevt %pr %sap -> %dap %xsap -> %xdap %ibyt %obyt",
+	"nat":      "%ts %nevt %pr %sap -> %dap %nsap -> %ndap",
 }
 
 const csvMode = "%ts,%td,%pr,%sa,%sp,%da,%dp,%pkt,%byt,%fl"
