@@ -25,9 +25,8 @@ var textRules = []rule{
 		pattern: regexp.MustCompile(`, Blocks skipped: \d+, Bytes read: \d+$`)},
 	{name: "1.7.1 says flows where later versions say records",
 		pattern: regexp.MustCompile(`^Total (flows|records) processed`), with: "Total processed"},
-	{name: "1.7.1 shows the time window in seconds, without its length",
-		pattern: regexp.MustCompile(`^(Time window: [-0-9]+ [0-9:]+)(?:\.\d+)? - ([-0-9]+ [0-9:]+)(?:\.\d+)?(?:, Duration: .*)?$`),
-		with:    "$1 - $2"},
+	{name: "nfdump's time window is the file's, ours that of the records that passed",
+		pattern: regexp.MustCompile(`^Time window: `), drop: true},
 	{name: "a number and its unit are one field", pattern: regexp.MustCompile(`(\d) ([MGT])\b`), with: "$1$2"},
 	{name: "a share and its number are one field", pattern: regexp.MustCompile(`\( +`), with: "("},
 }

@@ -18,7 +18,7 @@ export out
 step "packets become flow records; a file holds the same bytes as a pipe" \
 	'nfpcap -r testdata/office.pcap > $out/office.nf; ls -l $out/office.nf | cut -d" " -f5'
 step "the records, one a line" \
-	'nfcat -r $out/office.nf | nfagg -o line | head -n 8'
+	'nfcat -r $out/office.nf -c 8 | nfagg -o line -q'
 step "who asked which name server" \
 	'nfcat -r $out/office.nf | nffilter "dst port 53" | nfagg -A srcip,dstip -o line'
 step "the top web clients" \

@@ -9,34 +9,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
 	"nfpipe/lib/column"
 	"nfpipe/lib/flow"
 )
 
 var benchRecords = flag.Int("records", 1_000_000, "records of a benchmark's traffic")
-
-var benchHuge = flag.Bool("huge", false, "take memory in large pages")
-
-var pages [][]byte
-
-func hugePages(words int) []uint64 {
-	p, err := syscall.Mmap(-1, 0, 8*words, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
-	if err != nil {
-		panic(err)
-	}
-	_ = syscall.Madvise(p, 14)
-	pages = append(pages, p)
-	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(p))), words)
-}
-
-func freePages() {
-	for _, p := range pages {
-		_ = syscall.Munmap(p)
-	}
-	pages = nil
-}
 
 var benchBatches []*flow.Batch
 
@@ -97,22 +75,28 @@ func fresh(b *flow.Batch) *flow.Batch {
 	return &c
 }
 
-// addAll adds the batches on both processors, undecoded.
+// addAll adds the batches on all processors, undecoded.
 func addAll(b testing.TB, t *Table, batches []*flow.Batch) {
+	inParallel(len(batches), func(i int) {
+		c := fresh(batches[i])
+		if err := t.Add(c); err != nil {
+			b.Error(err)
+		}
+		c.Release()
+	})
+}
+
+func inParallel(n int, f func(i int)) {
 	var next atomic.Int32
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(batches) {
+				if i >= n {
 					return
 				}
-				c := fresh(batches[i])
-				if err := t.Add(c); err != nil {
-					b.Error(err)
-				}
-				c.Release()
+				f(i)
 			}
 		})
 	}
@@ -126,9 +110,6 @@ func benchTable(b *testing.B, s Spec, o Order, n int) {
 	used := processorTime()
 	var adding, giving time.Duration
 	b.ResetTimer()
-	if *benchHuge {
-		s.Alloc = hugePages
-	}
 	for range b.N {
 		t, err := New(s)
 		if err != nil {
@@ -143,7 +124,6 @@ func benchTable(b *testing.B, s Spec, o Order, n int) {
 		}
 		giving += time.Since(at)
 		groups, memory = float64(t.Groups()), float64(t.Memory())
-		freePages()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(*benchRecords), "ns/record")
 	b.ReportMetric((processorTime()-used).Seconds()*1e3/float64(b.N), "cpu-ms")
@@ -201,6 +181,39 @@ func BenchmarkTuple(b *testing.B) {
 func BenchmarkNet(b *testing.B) {
 	benchTable(b, Spec{Keys: mustKeys(b, "srcip/24,dstport,proto"), Flags: true, TOS: true}, Order{By: Bytes}, 10)
 }
+
+func benchRanker(b *testing.B, order string, n int) {
+	batches := traffic(b)
+	o, err := ParseOrder(order)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	var memory float64
+	used := processorTime()
+	b.ResetTimer()
+	for range b.N {
+		r := NewRanker(o, n, 0)
+		inParallel(len(batches), func(i int) {
+			c := fresh(batches[i])
+			if err := r.Add(c, i); err != nil {
+				b.Error(err)
+			}
+			c.Release()
+		})
+		if err := r.Batches(func(*flow.Batch) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+		memory = float64(r.Memory())
+	}
+	b.ReportMetric((processorTime()-used).Seconds()*1e3/float64(b.N), "cpu-ms")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(*benchRecords), "ns/record")
+	b.ReportMetric(memory/float64(*benchRecords), "B/record")
+}
+
+func BenchmarkRecordsTop(b *testing.B) { benchRanker(b, "bytes", 10) }
+func BenchmarkRecordsBPS(b *testing.B) { benchRanker(b, "bps", 1000) }
+func BenchmarkRecordsAll(b *testing.B) { benchRanker(b, "tstart", 0) }
 
 // BenchmarkDecode is what the columns of a pair cost before a table sees them.
 func BenchmarkDecode(b *testing.B) {

@@ -30,6 +30,9 @@ type keyColumn struct {
 	which uint8 // ...of this
 }
 
+// none is a column that no row has.
+func none() keyColumn { return keyColumn{state: []uint8{absent}, lo: []uint64{0}, same: true} }
+
 // of is the state of row r.
 func (k *keyColumn) of(r int32) uint8 {
 	switch {
@@ -58,65 +61,6 @@ const (
 	hasFlags  = 1 << 32
 	hasTOS    = 1 << 33
 )
-
-// work is what one goroutine needs to add a batch.
-type work struct {
-	rows     []int32
-	keys     []keyColumn
-	in       counterColumns
-	constant [3][]uint64 // zeros, ones, largest numbers
-	buffers  [][]uint64  // for values, in use up to used
-	used     int
-	codes16  [][]uint16
-	used16   int
-
-	class   []uint32 // local class of each row
-	local   []uint64 // code of each local class
-	perm    []int32
-	words   []uint64 // packed keys
-	hashes  []uint64
-	order   [stretch]int32
-	dense   dense
-	touched uint64 // keeps the compiler from dropping the loads that warm the cache
-}
-
-var constants = [3]uint64{0, 1, ^uint64(0)}
-
-func (w *work) fixed(which, n int) []uint64 {
-	c := w.constant[which]
-	for len(c) < n {
-		c = append(c, constants[which])
-	}
-	w.constant[which] = c
-	return c[:n]
-}
-
-// buffer is memory for n values until the next batch.
-func (w *work) buffer(n int) []uint64 {
-	if w.used == len(w.buffers) {
-		w.buffers = append(w.buffers, nil)
-	}
-	b := w.buffers[w.used]
-	if cap(b) < n {
-		b = make([]uint64, max(n, 1<<12))
-		w.buffers[w.used] = b
-	}
-	w.used++
-	return b[:n]
-}
-
-func (w *work) buffer16(n int) []uint16 {
-	if w.used16 == len(w.codes16) {
-		w.codes16 = append(w.codes16, nil)
-	}
-	b := w.codes16[w.used16]
-	if cap(b) < n {
-		b = make([]uint16, max(n, 1<<12))
-		w.codes16[w.used16] = b
-	}
-	w.used16++
-	return b[:n]
-}
 
 // numbers lays a view out as one number a row; missing is the index of constants that rows
 // without a value get.
@@ -246,7 +190,7 @@ func (t *Table) keyColumn(w *work, b *flow.Batch, s *source, f *ie.Field) (keyCo
 		return keyColumn{}, err
 	}
 	if v.None() {
-		return keyColumn{state: []uint8{absent}, hi: []uint64{0}, lo: []uint64{0}, same: true}, nil
+		return none(), nil
 	}
 	if v.Vec.Kind != s.kind {
 		return keyColumn{}, fmt.Errorf("field %s: stored as %s, not %s", f.Name, v.Vec.Kind, s.kind)
@@ -260,7 +204,10 @@ func (t *Table) keyColumn(w *work, b *flow.Batch, s *source, f *ie.Field) (keyCo
 		return t.plainColumn(w, &v, s)
 	}
 	n := v.Vec.Entries()
-	k := keyColumn{state: make([]uint8, n, n+1), hi: make([]uint64, n, n+1), lo: make([]uint64, n, n+1), codes: v.Vec.Codes}
+	k := keyColumn{state: w.bufferStates(n + 1)[:n], lo: w.buffer(n + 1)[:n], codes: v.Vec.Codes}
+	if len(v.Vec.V6) > 0 {
+		k.hi = w.buffer(n + 1)[:n]
+	}
 	switch s.kind {
 	case column.Int:
 		for e, x := range v.Vec.Ints {
@@ -321,11 +268,11 @@ func masks6(n int) (hi, lo uint64) {
 
 // addAbsent gives the rows without a value an entry of their own.
 func (w *work) addAbsent(k *keyColumn, present flow.Bitmap, n int) {
-	none := uint16(len(k.state)) // fewer entries than rows have a value, and some row has none
+	missing := uint16(len(k.state)) // fewer entries than rows have a value, and some row has none
 	if len(k.state) > 0xffff {
 		return
 	}
-	k.state, k.hi, k.lo = append(k.state, absent), append(k.hi, 0), append(k.lo, 0)
+	k.state, k.lo = append(k.state, absent), append(k.lo, 0)
 	codes := w.buffer16(n)
 	if k.codes == nil {
 		clear(codes)
@@ -334,7 +281,7 @@ func (w *work) addAbsent(k *keyColumn, present flow.Bitmap, n int) {
 	}
 	for i := range codes {
 		if !present.Get(i) {
-			codes[i] = none
+			codes[i] = missing
 		}
 	}
 	k.codes = codes

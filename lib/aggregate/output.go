@@ -30,7 +30,8 @@ type emitter struct {
 	*ranking
 	b       *flow.Builder
 	layouts map[layoutKey]*flow.Layout
-	proto   int // column of the key that is the protocol, or -1
+	proto   int    // column of the key that is the protocol, or -1
+	touched uint64 // keeps the compiler from dropping the loads of warm
 }
 
 // layoutKey tells groups apart whose records differ in their elements: by class, by whether
@@ -41,27 +42,45 @@ type layoutKey struct {
 	flags, tos, icmp6 bool
 }
 
-func (r *ranking) emit(list []ranked, yield func(*flow.Batch) error) error {
+func (r *ranking) newEmitter() *emitter {
 	m := &emitter{ranking: r, b: flow.NewBuilder(), layouts: map[layoutKey]*flow.Layout{}, proto: -1}
 	for i := range r.t.sources {
 		if r.t.sources[i].v4 == 4 {
 			m.proto = i
 		}
 	}
+	return m
+}
+
+// emit gives the groups of list out.
+func (r *ranking) emit(list []ranked, yield func(*flow.Batch) error) error {
+	return inParts(len(list), func() partFunc {
+		m := r.newEmitter()
+		return func(from, to int, yield func(*flow.Batch) error) error { return m.emit(list[from:to], yield) }
+	}, yield)
+}
+
+// emit gives the groups of list out, one batch after the other.
+func (m *emitter) emit(list []ranked, yield func(*flow.Batch) error) error {
 	flush := func() error {
 		if m.b.Len() == 0 {
 			return nil
 		}
-		if err := yield(m.b.Batch()); err != nil {
-			return err
-		}
+		err := yield(m.b.Batch())
 		m.b.Reset()
-		return nil
+		return err
 	}
+	var last layoutKey
+	var l *flow.Layout
 	for i := range list {
-		c, e := r.entry(list[i].ref)
+		if i&(block-1) == 0 {
+			m.warm(list[i:min(i+block, len(list))])
+		}
+		c, e := m.entry(list[i].ref)
 		k := m.keyOf(list[i].ref, c, e)
-		l := m.layouts[k]
+		if l == nil || k != last {
+			l, last = m.layouts[k], k
+		}
 		if l == nil {
 			var ok bool
 			if l, ok = m.b.Layout(m.shape(k, c)); !ok {
@@ -84,6 +103,14 @@ func (r *ranking) emit(list []ranked, yield func(*flow.Batch) error) error {
 		}
 	}
 	return flush()
+}
+
+// warm touches entries, so that the waits for memory overlap.
+func (m *emitter) warm(list []ranked) {
+	for i := range list {
+		_, e := m.entry(list[i].ref)
+		m.touched ^= e[0] ^ e[len(e)-1]
+	}
 }
 
 func (m *emitter) keyOf(ref uint64, c *class, e []uint64) layoutKey {

@@ -68,9 +68,14 @@ func (r *ranking) compare(a, b ranked) int {
 	if c := cmp.Compare(a.ref>>32, b.ref>>32); c != 0 {
 		return c
 	}
-	c, x := r.entry(a.ref)
-	_, y := r.entry(b.ref)
-	for w := range c.words {
+	return r.compareKeys(a.ref, b.ref, 0)
+}
+
+// compareKeys compares the keys of two groups of one class from word w on.
+func (r *ranking) compareKeys(a, b uint64, w int) int {
+	c, x := r.entry(a)
+	_, y := r.entry(b)
+	for ; w < c.words; w++ {
 		if d := cmp.Compare(r.key(c, x, w), r.key(c, y, w)); d != 0 {
 			return d
 		}

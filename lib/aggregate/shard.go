@@ -32,54 +32,88 @@ func (s *shard) entry(id uint32, stride int) []uint64 {
 	return s.chunks[id>>chunkBits][o : o+stride : o+stride]
 }
 
-// insert adds the rows j of order, whose keys are packed, to the shard's groups. Row j of the
-// keys is row rows[j] of the counters.
-func (t *Table) insert(w *work, c *class, s *shard, rows, order []int32) error {
+// insert adds records of size words, a hash and what an entry has, to the shard's groups.
+func (t *Table) insert(w *work, c *class, s *shard, records []uint64, size int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(order) > 0 {
-		n := min(len(order), block)
-		if err := t.room(c, s, n); err != nil {
+	for len(records) > 0 {
+		n := min(len(records), block*size)
+		if err := t.room(c, s, n/size); err != nil {
 			return err
 		}
-		t.insertBlock(w, c, s, rows, order[:n])
-		order = order[n:]
+		t.insertBlock(w, c, s, records[:n], size)
+		records = records[n:]
 	}
 	return nil
 }
 
-func (t *Table) insertBlock(w *work, c *class, s *shard, rows, order []int32) {
-	var slots [block]uint32
-	index, shift := s.index, s.shift&63
-	for i, j := range order {
-		slots[i&(block-1)] = uint32(index[w.hashes[j]<<32>>shift])
-	}
+func (t *Table) insertBlock(w *work, c *class, s *shard, records []uint64, size int) {
+	var ids [block]uint32 // the entries that the hashes promise, 0 if they are new
+	n := s.promised(&ids, records, size)
 	// Touch both ends of the entries, so that the misses of the whole block overlap.
 	touch := uint64(0)
 	stride := c.stride
-	for i := range order {
-		id := slots[i&(block-1)]
+	for _, id := range ids[:n] {
 		e := s.chunks[id>>chunkBits][int(id&(chunkSize-1))*stride:]
 		touch ^= e[0] ^ e[stride-1]
 	}
 	w.touched ^= touch
-	n := c.words
-	for _, j := range order {
-		h := w.hashes[j]
-		key := w.words[int(j)*n : int(j)*n+n]
-		e := s.find(c, h, key)
-		if e == nil {
-			e = s.create(c, h, key)
+	plain := !t.out && !t.marks
+	for i, id := range ids[:n] {
+		rec := records[i*size : i*size+size]
+		e := s.entry(id, stride)
+		if key := rec[1+c.key:]; id == 0 || !equal(e[c.key:], key) {
+			if e = s.find(c, rec[0], key); e == nil {
+				copy(s.create(c, rec[0]), rec[1:])
+				continue
+			}
 		}
-		w.in.add(e, rows[j])
+		if plain {
+			addPlain(e, rec[1:])
+		} else {
+			t.addExtra(e, rec[1:])
+		}
 	}
+}
+
+// promised looks the hashes of records up in the index alone.
+func (s *shard) promised(ids *[block]uint32, records []uint64, size int) int {
+	index, shift := s.index, s.shift&63
+	mask := uint64(len(index) - 1)
+	n := 0
+	touch := uint64(0)
+	for at := 0; at < len(records); at += size {
+		touch ^= index[records[at]<<32>>shift&mask]
+		n++
+	}
+	ids[0] = uint32(touch) // overwritten below
+	for i := range n {
+		tag := records[i*size] << 32
+		v := uint64(0)
+		for at := tag >> shift; ; at++ {
+			if v = index[at&mask]; v == 0 || (v^tag)>>32 == 0 {
+				break
+			}
+		}
+		ids[i&(block-1)] = uint32(v)
+	}
+	return n
+}
+
+func equal(a, key []uint64) bool {
+	a = a[:len(key)]
+	for k, x := range key {
+		if a[k] != x {
+			return false
+		}
+	}
+	return true
 }
 
 // find is the entry of a key, or nil.
 func (s *shard) find(c *class, h uint64, key []uint64) []uint64 {
 	tag := h << 32
 	mask := uint64(len(s.index) - 1)
-probe:
 	for i := tag >> (s.shift & 63); ; i++ {
 		v := s.index[i&mask]
 		if v == 0 {
@@ -88,25 +122,17 @@ probe:
 		if (v^tag)>>32 != 0 {
 			continue
 		}
-		e := s.entry(uint32(v), c.stride)
-		at := e[c.key:]
-		for k, x := range key {
-			if at[k] != x {
-				continue probe
-			}
+		if e := s.entry(uint32(v), c.stride); equal(e[c.key:], key) {
+			return e
 		}
-		return e
 	}
 }
 
-// create makes the entry of a new key; there is room.
-func (s *shard) create(c *class, h uint64, key []uint64) []uint64 {
+// create makes a new entry; there is room.
+func (s *shard) create(c *class, h uint64) []uint64 {
 	s.n++
 	place(s.index, h<<32|uint64(s.n), s.shift)
-	e := s.entry(uint32(s.n), c.stride)
-	e[3] = ^uint64(0)
-	copy(e[c.key:], key)
-	return e
+	return s.entry(uint32(s.n), c.stride)
 }
 
 // place puts a slot where its hash says, or the next free slot after it.
@@ -120,41 +146,38 @@ func place(index []uint64, slot uint64, shift uint) {
 	index[i] = slot
 }
 
-// add adds row r of the counters to an entry.
-func (in *counterColumns) add(e []uint64, r int32) {
-	a := (*[5]uint64)(e)
-	a[0] = saturated(a[0], in.packets[r])
-	a[1] = saturated(a[1], in.bytes[r])
-	a[2] = saturated(a[2], in.flows[r])
-	first := in.first[r]
-	if in.marks != nil {
-		in.addMarks(e, r, first)
+// addPlain adds the counters of x, laid out as an entry, to e.
+func addPlain(e, x []uint64) {
+	a, b := (*[5]uint64)(e), (*[5]uint64)(x)
+	a[0] = saturated(a[0], b[0])
+	a[1] = saturated(a[1], b[1])
+	a[2] = saturated(a[2], b[2])
+	a[3] = min(a[3], b[3])
+	a[4] = max(a[4], b[4])
+}
+
+// addExtra adds all that a table may keep.
+func (t *Table) addExtra(e, x []uint64) {
+	if t.marks {
+		at := t.fixed - 1
+		e[at] = joinMarks(e[at], x[at], e[3], x[3])
 	}
-	if first < a[3] {
-		a[3] = first
-	}
-	a[4] = max(a[4], in.last[r])
-	if in.opackets != nil {
-		e[5] = saturated(e[5], in.opackets[r])
-		e[6] = saturated(e[6], in.obytes[r])
+	addPlain(e, x)
+	if t.out {
+		e[5] = saturated(e[5], x[5])
+		e[6] = saturated(e[6], x[6])
 	}
 }
 
-// addMarks joins the flags, and keeps the type of service of the earliest record; of several
-// that start together, the smallest.
-func (in *counterColumns) addMarks(e []uint64, r int32, first uint64) {
-	at := 5
-	if in.opackets != nil {
-		at = 7
-	}
-	m, x := e[at], in.marks[r]
-	flags := (m | x) & (markFlags | hasFlags)
-	tos := m &^ (markFlags | hasFlags)
-	y := x &^ (markFlags | hasFlags)
-	if first < e[3] || first == e[3] && y != 0 && (tos == 0 || y < tos) {
+// joinMarks joins the flags, and keeps the type of service of the earlier start; of two that
+// start together, the smaller.
+func joinMarks(m, x, first, start uint64) uint64 {
+	const flags = markFlags | hasFlags
+	tos, y := m&^flags, x&^flags
+	if start < first || start == first && y != 0 && (tos == 0 || y < tos) {
 		tos = y
 	}
-	e[at] = flags | tos
+	return (m|x)&flags | tos
 }
 
 // saturated adds and stops at the largest number.
@@ -194,7 +217,7 @@ func (t *Table) growChunks(c *class, s *shard, need int) error {
 		old, size = first, 2*len(first)/c.stride
 		s.chunks = s.chunks[:0]
 	}
-	chunk := t.arena.take(size * c.stride)
+	chunk := make([]uint64, size*c.stride)
 	copy(chunk, old)
 	s.chunks = append(s.chunks, chunk)
 	return t.charge(8 * (len(chunk) - len(old)))
@@ -208,14 +231,13 @@ func (t *Table) growIndex(s *shard, need int) error {
 	if err := t.charge(8 * (size - len(s.index))); err != nil {
 		return err
 	}
-	index := t.arena.take(size)
+	index := make([]uint64, size)
 	shift := uint(64 - bits.Len(uint(size-1)))
 	for _, slot := range s.index {
 		if slot != 0 {
 			place(index, slot, shift)
 		}
 	}
-	t.arena.give(s.index)
 	s.index, s.shift = index, shift
 	return nil
 }

@@ -133,9 +133,10 @@ func slowKeys(t *testing.T, b *flow.Batch, keys []Key, i int) []string {
 	t.Helper()
 	out := []string{""}
 	for _, k := range keys {
-		values := []string{show(t, b, k, i)}
-		if len(k.Field.Either) > 0 {
-			values = values[:0]
+		var values []string
+		if len(k.Field.Either) == 0 {
+			values = append(values, show(t, b, k, i))
+		} else {
 			for _, name := range k.Field.Either {
 				if s := show(t, b, Key{named(name), k.Prefix4, k.Prefix6}, i); s != "-" {
 					values = append(values, s)
@@ -254,7 +255,7 @@ func randomBatches(t *testing.T, seed uint64) []*flow.Batch {
 	r := rand.New(rand.NewPCG(seed, 1))
 	var out []*flow.Batch
 	for i := range 1 + r.IntN(4) {
-		b := randomBatch(r, 1+r.IntN(2000), seed%3 != 0)
+		b := randomBatch(r, 1+r.IntN(800), seed%3 != 0)
 		if r.IntN(2) == 0 {
 			b.Sel = flow.NewBitmap(b.N)
 			for i := range b.N {
@@ -322,11 +323,11 @@ func TestAgainstOracle(t *testing.T) {
 			t.Errorf("%s: %v", list, err)
 			continue
 		}
-		for seed := range uint64(12) {
+		for seed := range uint64(9) {
 			checkOracle(t, fmt.Sprintf("%s seed %d", list, seed), keys, randomBatches(t, seed))
 		}
 	}
-	for seed := range uint64(12) {
+	for seed := range uint64(9) {
 		checkOracle(t, fmt.Sprintf("-a seed %d", seed), Tuple(), randomBatches(t, seed))
 	}
 	for _, s := range []string{"ip", "port:p", "as", "if", "ip/24", "mask:p", "mac"} {
@@ -334,7 +335,7 @@ func TestAgainstOracle(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for seed := range uint64(12) {
+		for seed := range uint64(9) {
 			checkOracle(t, fmt.Sprintf("-s %s seed %d", s, seed), st.Keys(nil), randomBatches(t, seed))
 		}
 	}

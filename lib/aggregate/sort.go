@@ -2,7 +2,9 @@ package aggregate
 
 import (
 	"cmp"
+	"runtime"
 	"slices"
+	"sync"
 )
 
 const (
@@ -48,19 +50,54 @@ func sortRanked(list, spare []ranked) {
 	}
 }
 
-// breakTies orders runs of equal values by key. Values are of no use afterwards.
+// breakTies orders runs of equal values by key, on all processors. Values are of no use
+// afterwards.
 func (r *ranking) breakTies(list []ranked) {
-	for _, run := range runs(list) {
-		if len(run) < small {
-			slices.SortFunc(run, r.compare)
-			continue
+	workers := runtime.GOMAXPROCS(0)
+	var wg sync.WaitGroup
+	for left := workers; left > 0 && len(list) > 0; left-- {
+		end := len(list) / left
+		for end > 0 && end < len(list) && list[end].value == list[end-1].value {
+			end++
 		}
+		part := list[:end]
+		list = list[end:]
+		wg.Go(func() {
+			for _, run := range runs(part) {
+				r.breakRun(run)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// breakRun orders groups of equal rank.
+func (r *ranking) breakRun(run []ranked) {
+	if len(run) < small {
 		for i := range run {
-			run[i].value = run[i].ref >> 32
+			c, e := r.entry(run[i].ref)
+			run[i].value = r.key(c, e, 0)
 		}
-		sortRanked(run, make([]ranked, len(run)))
-		for _, same := range runs(run) {
-			r.byKey(same, 0)
+		slices.SortFunc(run, func(a, b ranked) int {
+			if c := cmp.Compare(a.ref>>32, b.ref>>32); c != 0 {
+				return c
+			}
+			if c := cmp.Compare(a.value, b.value); c != 0 {
+				return c
+			}
+			return r.compareKeys(a.ref, b.ref, 1)
+		})
+		return
+	}
+	for i := range run {
+		run[i].value = run[i].ref >> 32
+	}
+	sortRanked(run, make([]ranked, len(run)))
+	first := 0
+	for i := 1; i <= len(run); i++ {
+		if i == len(run) || run[i].ref>>32 != run[first].ref>>32 {
+			r.byKey(run[first:i], 0)
+			first = i
 		}
 	}
 }

@@ -81,7 +81,7 @@ func (e *Env) Close() int {
 			err = cerr
 		}
 	}
-	if err != nil {
+	if err != nil && !e.hasSaid(Cause(err)) { // a writer keeps its first error
 		e.Errorf("stdout: %w", Cause(err))
 	}
 	return e.Code()

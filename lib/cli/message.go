@@ -32,11 +32,15 @@ func (e *Env) report(code int, text string) {
 	if severity[code] > severity[e.code] {
 		e.code = code
 	}
-	if code != Done && text == e.last {
-		return // a writer that keeps its first error, asked again by Close
-	}
 	e.last = text
 	e.print(e.Tool + ": " + text)
+}
+
+// hasSaid is true when the last message told of err and made the code 1.
+func (e *Env) hasSaid(err error) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.code == Failed && strings.HasSuffix(e.last, err.Error())
 }
 
 // print writes one message; e.mu is held. An error of stderr has nowhere to go.

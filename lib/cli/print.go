@@ -40,6 +40,18 @@ func (p *Rows) Run(e *Env, r *stream.Reader) error {
 		if it.Kind == stream.KindRecords {
 			defer it.Batch.Release()
 		}
+		n := uint64(0)
+		if it.Kind == stream.KindRecords && text != nil {
+			n = uint64(it.Batch.Selected())
+		}
+		if p.Limit > 0 && n > 0 && p.printed+n >= p.Limit {
+			it.Batch.First(p.Limit - p.printed)
+			var err error
+			if text, err = p.Printer.Batch(text[:0], it.Batch, p.printed); err != nil {
+				return r.Lost(it, err)
+			}
+			n = p.Limit - p.printed
+		}
 		if p.Seen != nil {
 			if err := p.Seen(it); err != nil {
 				return err
@@ -48,22 +60,12 @@ func (p *Rows) Run(e *Env, r *stream.Reader) error {
 		if text == nil {
 			return nil
 		}
-		n := uint64(it.Batch.Selected())
-		if p.Limit > 0 && p.printed+n >= p.Limit {
-			it.Batch.First(p.Limit - p.printed)
-			var err error
-			if text, err = p.Printer.Batch(text[:0], it.Batch, p.printed); err != nil {
-				return r.Lost(it, err)
-			}
-			p.printed = p.Limit
-			if _, err := out.Write(text); err != nil {
-				return err
-			}
-			return stream.ErrLimit
-		}
 		p.printed += n
 		if _, err := out.Write(text); err != nil {
 			return err
+		}
+		if p.Limit > 0 && p.printed >= p.Limit {
+			return stream.ErrLimit
 		}
 		return out.Flush()
 	})

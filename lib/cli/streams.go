@@ -18,7 +18,10 @@ import (
 func (e *Env) Streams(names []string, o stream.Options, read func(*stream.Reader) error) bool {
 	for _, name := range names {
 		in, err := source.Open(name, e.Stdin)
-		if err != nil {
+		if errors.Is(err, source.ErrCorrupt) {
+			e.Damagedf("%w", err)
+			continue
+		} else if err != nil {
 			e.Error(err)
 			continue
 		}
@@ -32,8 +35,11 @@ func (e *Env) Streams(names []string, o stream.Options, read func(*stream.Reader
 		}
 		o.Name = in.Name
 		var r *stream.Reader
+		packed := &endsWhenCorrupt{in: in}
 		if f := in.File(); f != nil && o.Lazy && atStart(f) {
 			r = stream.NewReader(f, o)
+		} else if in.Compression != "" {
+			r = stream.NewReader(packed, o)
 		} else {
 			r = stream.NewReader(in, o)
 		}
@@ -45,6 +51,9 @@ func (e *Env) Streams(names []string, o stream.Options, read func(*stream.Reader
 			} else {
 				e.Damagedf("%s", p)
 			}
+		}
+		if packed.err != nil {
+			e.Damagedf("%w", packed.err)
 		}
 		if cerr := in.Close(); err == nil && cerr != nil {
 			e.Error(cerr)
@@ -58,6 +67,21 @@ func (e *Env) Streams(names []string, o stream.Options, read func(*stream.Reader
 		}
 	}
 	return true
+}
+
+// endsWhenCorrupt makes a compressed file whose rest cannot be unpacked a stream
+// that was cut off there, so that what came before is used.
+type endsWhenCorrupt struct {
+	in  *source.Input
+	err error
+}
+
+func (c *endsWhenCorrupt) Read(p []byte) (int, error) {
+	n, err := c.in.Read(p)
+	if errors.Is(err, source.ErrCorrupt) {
+		c.err, err = err, io.EOF
+	}
+	return n, err
 }
 
 func atStart(f io.Seeker) bool {

@@ -102,7 +102,8 @@ func mix(x uint64) uint64 {
 	return hi ^ lo
 }
 
-func hash4(a uint32) uint64 { return mix(uint64(a)) }
+// The constant spreads neighbours, which a random multiplier alone may leave in a cluster.
+func hash4(a uint32) uint64 { return mix(uint64(a) * 0x9e3779b97f4a7c15) }
 func hash6(a V6) uint64     { return mix(mix(a.Hi) ^ a.Lo) }
 
 // finishAddrs sorts the distinct addresses and rewrites the codes.

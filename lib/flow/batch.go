@@ -32,6 +32,7 @@ type Batch struct {
 	Sel    Bitmap
 	Totals Totals
 
+	sound    *column.Vec // the shape codes, once found to be in range
 	presence map[uint64]Bitmap
 	owned    []*column.Vec
 	free     func() // gives the memory under the blocks back
@@ -104,10 +105,10 @@ func (c *Column) SetVec(v *column.Vec) {
 
 // Become gives a column a block that leans on column ref, and the vector that it decodes to.
 func (c *Column) Become(k column.Block, v *column.Vec, ref int) {
-	c.Block, c.vec, c.Ref = k, v, ref
+	c.Block, c.vec, c.Ref, c.from = k, v, ref, nil
 }
 
-// Encoded tells whether the column has a block.
+// Encoded tells whether the column has a block, in memory or, until Load, in a file.
 func (c *Column) Encoded() bool { return c.Block.Data != nil || c.from != nil }
 
 // Load brings the block into memory and checks its checksum if it came from a file.
@@ -116,7 +117,7 @@ func (c *Column) Load() error {
 		return nil
 	}
 	p := make([]byte, c.size)
-	if _, err := c.from.ReadAt(p, c.off); err != nil {
+	if n, err := c.from.ReadAt(p, c.off); n < len(p) {
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
@@ -135,21 +136,31 @@ func (b *Batch) Vec(i int) (*column.Vec, error) { return b.decode(&b.Cols[i], 0)
 // ShapeCodes decodes the shape of each record.
 func (b *Batch) ShapeCodes() (*column.Vec, error) {
 	v, err := b.decode(&b.Codes, 0)
-	if err != nil || b.N == 0 {
-		return v, err
+	if err != nil {
+		return nil, err
+	}
+	if v == b.sound {
+		return v, nil
 	}
 	if v.Kind != column.Int || v.N != b.N {
 		return nil, fmt.Errorf("%w: shapes of %d records, %d there", column.ErrCorrupt, v.N, b.N)
 	}
+	if b.N == 0 {
+		return v, nil
+	}
 	if _, hi := v.Bounds(); hi.Lo >= uint64(len(b.Shapes)) {
 		return nil, fmt.Errorf("%w: shape %d of %d", column.ErrCorrupt, hi.Lo, len(b.Shapes))
 	}
+	b.sound = v
 	return v, nil
 }
 
 func (b *Batch) decode(c *Column, depth int) (*column.Vec, error) {
 	if c.vec != nil {
 		return c.vec, nil
+	}
+	if c.Block.Kind > column.Bytes {
+		return nil, fmt.Errorf("column %s: %w: values of kind %d", c.Key.ID, column.ErrCorrupt, c.Block.Kind)
 	}
 	if err := c.Load(); err != nil {
 		return nil, err
@@ -198,37 +209,53 @@ func (b *Batch) Presence(mask uint64) (Bitmap, error) {
 		return nil, err
 	}
 	m := NewBitmap(b.N)
-	switch codes.Form {
-	case column.Const:
+	var has [MaxShapes]uint64
+	switch {
+	case b.N == 0:
+	case codes.Form == column.Const:
 		if mask>>(codes.Ints[0]&63)&1 != 0 {
 			m.Fill(b.N)
 		}
-	case column.Dict:
-		var has [256]uint64
+	case codes.Form == column.Dict:
 		for e, s := range codes.Ints {
-			has[e&0xff] = mask >> (s & 63) & 1
+			has[e&63] = mask >> (s & 63) & 1
 		}
-		for w := range m {
-			var bits uint64
-			for i, c := range codes.Codes[w<<6 : min(w<<6+64, b.N)] {
-				bits |= has[c&0xff] << (i & 63)
-			}
-			m[w] = bits
-		}
+		lookUp(m, codes.Codes, &has)
 	default:
-		for w := range m {
-			var bits uint64
-			for i, s := range codes.Ints[w<<6 : min(w<<6+64, b.N)] {
-				bits |= (mask >> (s & 63) & 1) << (i & 63)
-			}
-			m[w] = bits
+		for s := range has {
+			has[s] = mask >> s & 1
 		}
+		lookUp(m, codes.Ints, &has)
 	}
 	if b.presence == nil {
 		b.presence = map[uint64]Bitmap{}
 	}
 	b.presence[mask] = m
 	return m, nil
+}
+
+// lookUp sets the bits of the records whose code has one. Four chains of 16 records run side
+// by side.
+func lookUp[T uint16 | uint64](m Bitmap, codes []T, has *[MaxShapes]uint64) {
+	for w := range m {
+		c := codes[w<<6:]
+		var x0, x1, x2, x3 uint64
+		if len(c) < 64 {
+			for i := len(c) - 1; i >= 0; i-- {
+				x0 = x0<<1 | has[c[i]&63]
+			}
+			m[w] = x0
+			continue
+		}
+		s := (*[64]T)(c)
+		for i := 15; i >= 0; i-- {
+			x0 = x0<<1 | has[s[i]&63]
+			x1 = x1<<1 | has[s[i+16]&63]
+			x2 = x2<<1 | has[s[i+32]&63]
+			x3 = x3<<1 | has[s[i+48]&63]
+		}
+		m[w] = x0 | x1<<16 | x2<<32 | x3<<48
+	}
 }
 
 func (b *Batch) allShapes() uint64 {
@@ -256,6 +283,9 @@ func (b *Batch) Link() error {
 			i, ok := index[k]
 			if !ok {
 				continue // projected away
+			}
+			if b.Cols[i].Shapes>>s&1 != 0 {
+				return fmt.Errorf("shape %d: element %s more than %d times", s, k.ID, maxOcc+1)
 			}
 			b.Cols[i].Shapes |= 1 << s
 		}

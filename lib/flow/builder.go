@@ -15,9 +15,11 @@ const maxBatchBytes = 16 << 20
 type Builder struct {
 	n       int
 	layouts []*Layout
-	cols    map[Key]*column.Builder
-	order   []Key
+	index   map[Key]int // in keys and cols
+	keys    []Key
+	cols    []*column.Builder
 	codes   []uint8
+	weighed int // records when Full last asked for Size
 }
 
 // Layout is a shape of a builder. For each record call Next, then put one value into each of
@@ -31,10 +33,11 @@ type Layout struct {
 }
 
 // NewBuilder returns an empty builder.
-func NewBuilder() *Builder { return &Builder{cols: map[Key]*column.Builder{}} }
+func NewBuilder() *Builder { return &Builder{index: map[Key]int{}} }
 
 // Layout returns the builder's layout for s. It reports false when the builder has no room
-// for another shape or its columns: take the batch, call Clear, and ask again.
+// for another shape or its columns: take the batch, call Clear, and ask again. An empty builder
+// refuses what no batch can hold: more than MaxColumns elements, or one of them over 255 times.
 func (b *Builder) Layout(s Shape) (*Layout, bool) {
 	for _, l := range b.layouts {
 		if l.Shape.Equal(s) {
@@ -44,23 +47,26 @@ func (b *Builder) Layout(s Shape) (*Layout, bool) {
 	keys := s.Keys(nil)
 	fresh := 0
 	for _, k := range keys {
-		if b.cols[k] == nil {
+		if k.Occ == maxOcc {
+			return nil, false
+		}
+		if _, ok := b.index[k]; !ok {
 			fresh++
 		}
 	}
-	if len(b.layouts) == MaxShapes || len(b.cols)+fresh > MaxColumns {
+	if len(b.layouts) == MaxShapes || len(b.cols)+fresh > MaxColumns || len(s) > MaxElements {
 		return nil, false
 	}
 	l := &Layout{Shape: slices.Clone(s), b: b, code: uint8(len(b.layouts))}
 	for i, k := range keys {
-		c := b.cols[k]
-		if c == nil {
-			c = new(column.Builder)
+		at, ok := b.index[k]
+		if !ok {
+			at = len(b.cols)
+			c := new(column.Builder)
 			c.Reset(KindOf(s[i].ID))
-			b.cols[k] = c
-			b.order = append(b.order, k)
+			b.index[k], b.keys, b.cols = at, append(b.keys, k), append(b.cols, c)
 		}
-		l.Cols = append(l.Cols, c)
+		l.Cols = append(l.Cols, b.cols[at])
 	}
 	b.layouts = append(b.layouts, l)
 	return l, true
@@ -76,14 +82,16 @@ func (l *Layout) Next() {
 // Len is the number of records.
 func (b *Builder) Len() int { return b.n }
 
-// Full tells that the batch should be taken. Strings are weighed every 256 records.
+// Full tells that the batch should be taken: ask after every record. What the values weigh is
+// looked at every 256 records.
 func (b *Builder) Full() bool {
 	if b.n >= MaxRecords {
 		return true
 	}
-	if b.n&255 != 0 {
+	if b.n-b.weighed < 256 {
 		return false
 	}
+	b.weighed = b.n
 	return b.Size() > maxBatchBytes
 }
 
@@ -115,12 +123,12 @@ func (b *Builder) Batch() *Batch {
 		codes.Form, codes.Ints = column.Const, append(codes.Ints, 0)
 	}
 	out.Codes.SetVec(codes)
-	keys := slices.Clone(b.order)
-	slices.SortStableFunc(keys, func(x, y Key) int {
+	keys := slices.Clone(b.keys)
+	slices.SortFunc(keys, func(x, y Key) int {
 		return cmp.Or(cmp.Compare(rank(x.ID), rank(y.ID)), cmp.Compare(x.ID, y.ID), cmp.Compare(x.Occ, y.Occ))
 	})
 	for _, k := range keys {
-		if c := b.cols[k]; c.Len() > 0 {
+		if c := b.cols[b.index[k]]; c.Len() > 0 {
 			col := Column{Key: k}
 			col.SetVec(c.Vec())
 			out.Cols = append(out.Cols, col)
@@ -134,9 +142,9 @@ func (b *Builder) Batch() *Batch {
 
 // Reset empties the builder; its layouts stay.
 func (b *Builder) Reset() {
-	b.n, b.codes = 0, b.codes[:0]
-	for k, c := range b.cols {
-		c.Reset(KindOf(k.ID))
+	b.n, b.weighed, b.codes = 0, 0, b.codes[:0]
+	for _, c := range b.cols {
+		c.Reset(c.Kind())
 	}
 	for _, l := range b.layouts {
 		l.n = 0

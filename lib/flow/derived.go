@@ -40,16 +40,40 @@ func (b *Batch) Scaled(f *ie.Field) (View, error) {
 	if err != nil || interval.None() || space.None() {
 		return v, err
 	}
-	out := b.scratch(column.Int)
-	out.N = b.N
-	for i := range b.N {
-		x := v.Vec.Int(i)
+	out := b.numbers()
+	xs, of, over := b.ints(v.Vec), b.ints(interval.Vec), b.ints(space.Vec)
+	for i, x := range xs {
 		if interval.Has(i) && space.Has(i) {
-			x = scale(x, interval.Vec.Int(i), space.Vec.Int(i))
+			x = scale(x, of[i], over[i])
 		}
-		out.Ints = append(out.Ints, x)
+		out.Ints[i] = x
 	}
 	return View{out, v.Present}, nil
+}
+
+// numbers is a vector for a number a record.
+func (b *Batch) numbers() *column.Vec {
+	v := b.scratch(column.Int)
+	v.N, v.Ints = b.N, grow(v.Ints, b.N)
+	return v
+}
+
+// ints is the number of each record, of an Int column laid out by record.
+func (b *Batch) ints(v *column.Vec) []uint64 {
+	if v.Form == column.Plain {
+		return v.Ints
+	}
+	out := b.numbers().Ints
+	if v.Form == column.Const {
+		for i := range out {
+			out[i] = v.Ints[0]
+		}
+		return out
+	}
+	for i, c := range v.Codes {
+		out[i] = v.Ints[c]
+	}
+	return out
 }
 
 // scale is x*(interval+space)/interval in 128 bits.
@@ -71,7 +95,7 @@ func scale(x, interval, space uint64) uint64 {
 // derived computes fields that no exporter sends: durations and rates, as nfdump does:
 // duration is last-first, never negative; a rate over no time is 0.
 func (b *Batch) derived(f *ie.Field) (View, error) {
-	if len(f.From) == 0 || f.Kind != ie.Duration && f.Kind != ie.DurationRaw && f.Kind != ie.Rate {
+	if len(f.From) < 2 || len(f.From) > 3 || f.Kind != ie.Duration && f.Kind != ie.DurationRaw && f.Kind != ie.Rate {
 		return View{}, fmt.Errorf("field %s cannot be computed from a record", f.Name)
 	}
 	from := make([]View, len(f.From))
@@ -81,35 +105,37 @@ func (b *Batch) derived(f *ie.Field) (View, error) {
 			return View{}, err
 		}
 	}
-	out := b.scratch(column.Int)
-	out.N = b.N
-	out.Ints = out.Ints[:0]
+	present := b.common(from)
+	if present != nil && present.Count() == 0 {
+		return View{}, nil
+	}
+	var in [3][]uint64
+	for i, v := range from {
+		in[i] = b.ints(v.Vec)
+	}
+	out := b.numbers()
 	switch {
 	case f.Kind != ie.Rate:
-		first, last := from[0].Vec, from[1].Vec
-		for i := range b.N {
-			out.Ints = append(out.Ints, elapsed(first.Int(i), last.Int(i)))
+		for i, first := range in[0] {
+			out.Ints[i] = elapsed(first, in[1][i])
 		}
 	case len(from) == 2: // bytes a packet
-		for i := range b.N {
-			x := from[0].Vec.Int(i)
-			if p := from[1].Vec.Int(i); p > 0 {
-				x /= p
-			} else {
-				x = 0
+		for i, x := range in[0] {
+			out.Ints[i] = 0
+			if p := in[1][i]; p > 0 {
+				out.Ints[i] = x / p
 			}
-			out.Ints = append(out.Ints, x)
 		}
 	default:
 		unit := uint64(1)
 		if b0 := field(f.From[0]); len(b0.Elements) > 0 && isOctets(b0.Elements[0]) {
 			unit = 8
 		}
-		for i := range b.N {
-			out.Ints = append(out.Ints, PerSecond(from[0].Vec.Int(i), unit, elapsed(from[1].Vec.Int(i), from[2].Vec.Int(i))))
+		for i, x := range in[0] {
+			out.Ints[i] = PerSecond(x, unit, elapsed(in[1][i], in[2][i]))
 		}
 	}
-	return View{out, b.common(from)}, nil
+	return View{out, present}, nil
 }
 
 func isOctets(id ie.ID) bool {

@@ -10,6 +10,11 @@
 // even read. A View lays one field out by record, resolving the elements that may carry it.
 // A Builder makes batches from records, a column at a time.
 //
+// A batch that was read may be damaged: blocks that do not decode, columns with too many or too
+// few values, shape codes beyond the shapes, columns that lean in a circle. Whoever asks gets an
+// error that wraps column.ErrCorrupt, never a panic; a column that nobody asks for is not looked
+// at. MaxRecords, MaxShapes, MaxColumns and MaxElements bound what a batch takes.
+//
 // All slices that a Batch hands out belong to it and are valid until its Release. A Batch is
 // used by one goroutine at a time; different batches are independent.
 package flow

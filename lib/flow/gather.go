@@ -1,6 +1,9 @@
 package flow
 
 import (
+	"fmt"
+	"math/bits"
+
 	"nfpipe/lib/column"
 )
 
@@ -10,98 +13,122 @@ func (b *Batch) Compact() (*Batch, error) {
 	if b.Sel == nil {
 		return b, nil
 	}
-	rows := b.Sel.Rows(make([]int32, 0, b.N))
-	out := &Batch{N: len(rows), Shapes: b.Shapes}
 	codes, err := b.ShapeCodes()
 	if err != nil {
 		return nil, err
 	}
-	out.Codes.SetVec(gather(out.scratch(column.Int), codes, rows))
+	rows := b.Sel.Rows(make([]int32, 0, b.Sel.Count()))
+	out := &Batch{N: len(rows), Shapes: b.Shapes}
+	var g gatherer
+	out.Codes.SetVec(g.gather(out.scratch(column.Int), codes, rows))
+	places := map[uint64]places{}
 	for i := range b.Cols {
 		c := &b.Cols[i]
 		v, err := b.Vec(i)
 		if err != nil {
 			return nil, err
 		}
-		at, err := b.positions(c.Shapes, rows)
-		if err != nil {
-			return nil, err
+		at, ok := places[c.Shapes]
+		if !ok {
+			if at, err = b.places(c.Shapes, rows); err != nil {
+				return nil, err
+			}
+			places[c.Shapes] = at
 		}
-		if len(at) == 0 {
+		if v.N != at.n {
+			return nil, fmt.Errorf("column %s: %w: %d values for %d records", c.Key.ID, column.ErrCorrupt, v.N, at.n)
+		}
+		if len(at.rows) == 0 {
 			continue
 		}
 		col := Column{Key: c.Key}
-		col.SetVec(gather(out.scratch(v.Kind), v, at))
+		col.SetVec(g.gather(out.scratch(v.Kind), v, at.rows))
 		out.Cols = append(out.Cols, col)
 	}
 	return out, out.Link()
 }
 
-// positions turns records into positions within a column that only some shapes have.
-func (b *Batch) positions(mask uint64, rows []int32) ([]int32, error) {
+// places are positions within a column of n values.
+type places struct {
+	n    int
+	rows []int32
+}
+
+// places turns the selected records into positions within a column that only some shapes have.
+func (b *Batch) places(mask uint64, rows []int32) (places, error) {
 	present, err := b.Presence(mask)
 	if err != nil || present == nil {
-		return rows, err
+		return places{b.N, rows}, err
 	}
-	before := make([]int32, len(present)+1)
-	for i := range present {
-		before[i+1] = before[i] + int32(Bitmap(present[i:i+1]).Count())
-	}
-	out := make([]int32, 0, len(rows))
-	for _, r := range rows {
-		if present.Get(int(r)) {
-			below := present[r>>6] & (1<<(r&63) - 1)
-			out = append(out, before[r>>6]+int32(Bitmap{below}.Count()))
+	p := places{rows: make([]int32, 0, len(rows))}
+	for w, has := range present {
+		for m := has & b.Sel[w]; m != 0; m &= m - 1 {
+			below := has & (m&-m - 1)
+			p.rows = append(p.rows, int32(p.n+bits.OnesCount64(below)))
 		}
+		p.n += bits.OnesCount64(has)
 	}
-	return out, nil
+	return p, nil
+}
+
+// gatherer copies values; it keeps its table from column to column.
+type gatherer struct {
+	renumber []uint16
 }
 
 // gather copies the values at the positions into out.
-func gather(out, v *column.Vec, at []int32) *column.Vec {
+func (g *gatherer) gather(out, v *column.Vec, at []int32) *column.Vec {
 	out.N, out.Form = len(at), v.Form
-	switch {
-	case v.Form == column.Plain && v.Kind == column.Int:
-		for _, p := range at {
-			out.Ints = append(out.Ints, v.Ints[p])
-		}
-		return out
-	case v.Form == column.Plain:
-		out.Off = append(out.Off, 0)
-		for _, p := range at {
-			out.Data = append(out.Data, v.BytesEntry(int(p))...)
-			out.Off = append(out.Off, uint32(len(out.Data)))
-		}
-		return out
-	}
 	if v.Kind == column.Bytes {
 		out.Off = append(out.Off, 0)
 	}
-	if v.Form == column.Const {
+	switch {
+	case len(at) == 0:
+		out.Form = column.Plain
+		if v.Kind == column.Addr {
+			out.Form = column.Const
+		}
+	case v.Form == column.Const:
 		copyEntry(out, v, 0)
-		return out
+	case v.Form == column.Dict:
+		g.dict(out, v, at)
+	case v.Kind == column.Int:
+		out.Ints = grow(out.Ints, len(at))
+		for i, p := range at {
+			out.Ints[i] = v.Ints[p]
+		}
+	default:
+		for _, p := range at {
+			copyEntry(out, v, int(p))
+		}
 	}
-	// Renumber the entries that are used; ascending order is kept.
-	renumber := make([]uint32, v.Entries())
+	return out
+}
+
+// dict renumbers the entries that are used; ascending order is kept.
+func (g *gatherer) dict(out, v *column.Vec, at []int32) {
+	g.renumber = grow(g.renumber, v.Entries())
+	clear(g.renumber)
+	renumber := g.renumber
 	for _, p := range at {
 		renumber[v.Codes[p]] = 1
 	}
-	n := uint32(0)
+	n := 0
 	for e, used := range renumber {
 		if used != 0 {
-			renumber[e] = n
+			renumber[e] = uint16(n)
 			n++
 			copyEntry(out, v, e)
 		}
 	}
 	if n == 1 {
 		out.Form = column.Const
-		return out
+		return
 	}
-	for _, p := range at {
-		out.Codes = append(out.Codes, uint16(renumber[v.Codes[p]]))
+	out.Codes = grow(out.Codes, len(at))
+	for i, p := range at {
+		out.Codes[i] = renumber[v.Codes[p]]
 	}
-	return out
 }
 
 func copyEntry(out, v *column.Vec, e int) {

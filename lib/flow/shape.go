@@ -41,6 +41,9 @@ type Key struct {
 	Occ uint8
 }
 
+// maxOcc is the last occurrence that a key can tell; elements beyond it share its key.
+const maxOcc = 255
+
 // Keys appends the column of each element of s to dst.
 func (s Shape) Keys(dst []Key) []Key {
 	base := len(dst)
@@ -49,7 +52,7 @@ func (s Shape) Keys(dst []Key) []Key {
 		k := Key{ID: id}
 		for _, o := range dst[base:] {
 			if o.ID == id {
-				k.Occ = o.Occ + 1
+				k.Occ = min(o.Occ, maxOcc-1) + 1
 			}
 		}
 		dst = append(dst, k)

@@ -2,7 +2,10 @@ package flow
 
 import (
 	"math"
+	"math/bits"
+	"slices"
 
+	"nfpipe/lib/column"
 	"nfpipe/lib/ie"
 )
 
@@ -67,6 +70,14 @@ func classOf(proto uint64) int {
 	return Other
 }
 
+// classByProto is classOf as a table; 255 stands for all above.
+var classByProto = func() (t [256]uint8) {
+	for p := range t {
+		t[p] = uint8(classOf(uint64(p)))
+	}
+	return
+}()
+
 var (
 	protoField   = field("proto")
 	packetsField = field("packets")
@@ -87,10 +98,14 @@ func (b *Batch) Sum() (Totals, error) {
 			return t, err
 		}
 	}
+	if b.N == 0 {
+		return t, nil
+	}
 	classes := b.classes(&v[0])
-	b.tally(&t.Packets, classes, &v[1], 0)
-	b.tally(&t.Bytes, classes, &v[2], 0)
-	b.tally(&t.Flows, classes, &v[3], 1)
+	b.tally(&t.Packets, classes, &v[1])
+	b.tally(&t.Bytes, classes, &v[2])
+	b.tally(&t.Flows, classes, &v[3])
+	b.uncounted(&t.Flows, classes, &v[3])
 	for _, times := range v[4:] {
 		lo, hi := b.span(&times)
 		if lo != 0 && (t.First == 0 || lo < t.First) {
@@ -103,70 +118,134 @@ func (b *Batch) Sum() (Totals, error) {
 
 // classes is the protocol class of each record.
 func (b *Batch) classes(proto *View) []uint8 {
-	out := make([]uint8, b.N)
-	if proto.None() {
-		for i := range out {
-			out[i] = Other
+	v := b.scratch(column.Bytes)
+	v.Data = grow(v.Data, b.N)
+	out := v.Data
+	if proto.None() || proto.Vec.Form == column.Const {
+		c := uint8(Other)
+		if !proto.None() {
+			c = uint8(classOf(proto.Vec.Ints[0]))
 		}
-		return out
+		for i := range out {
+			out[i] = c
+		}
+	} else if proto.Vec.Form == column.Dict {
+		entry := make([]uint8, len(proto.Vec.Ints))
+		for e, p := range proto.Vec.Ints {
+			entry[e] = uint8(classOf(p))
+		}
+		for i, c := range proto.Vec.Codes {
+			out[i] = entry[c]
+		}
+	} else {
+		for i, p := range proto.Vec.Ints {
+			out[i] = classByProto[min(p, 255)]
+		}
 	}
-	entry := make([]uint8, proto.Vec.Entries())
-	for e, p := range proto.Vec.Ints {
-		entry[e] = uint8(classOf(p))
-	}
-	for i := range out {
-		if out[i] = entry[proto.Vec.Entry(i)]; !proto.Has(i) {
-			out[i] = Other
+	if proto.Present != nil {
+		for i := range out {
+			if !proto.Present.Get(i) {
+				out[i] = Other
+			}
 		}
 	}
 	return out
 }
 
-// tally adds a counter up by class; a record without it counts as absent.
-func (b *Batch) tally(sum *[Classes]uint64, classes []uint8, v *View, absent uint64) {
-	if v.None() && absent == 0 {
+// tally adds a counter up by class.
+func (b *Batch) tally(sum *[Classes]uint64, classes []uint8, v *View) {
+	if v.None() {
 		return
 	}
-	simple := v.Present == nil && b.Sel == nil
-	for i, c := range classes {
-		x := absent
-		if simple && v.Vec != nil {
-			x = v.Vec.Int(i)
-		} else {
-			if b.Sel != nil && !b.Sel.Get(i) {
-				continue
-			}
-			if v.Has(i) {
-				x = v.Vec.Int(i)
+	xs := b.ints(v.Vec)
+	counts := b.counting(v.Present)
+	if counts != nil {
+		for w, m := range counts {
+			for ; m != 0; m &= m - 1 {
+				i := w<<6 + bits.TrailingZeros64(m)
+				c := classes[i] & 3
+				sum[c] = AddSaturated(sum[c], xs[i])
 			}
 		}
-		c &= 3
-		if s := sum[c] + x; s >= x {
-			sum[c] = s
-		} else {
-			sum[c] = math.MaxUint64
+		return
+	}
+	if _, hi := v.Vec.Bounds(); hi.Lo >= 1<<47 { // the sums of a batch might not fit
+		for i, c := range classes {
+			sum[c&3] = AddSaturated(sum[c&3], xs[i])
+		}
+		return
+	}
+	var even, odd [Classes]uint64 // each waits for its last sum
+	n := len(xs) &^ 1
+	for i := 0; i < n; i += 2 {
+		even[classes[i]&3] += xs[i]
+		odd[classes[i+1]&3] += xs[i+1]
+	}
+	if n < len(xs) {
+		even[classes[n]&3] += xs[n]
+	}
+	for c := range sum {
+		sum[c] = even[c] + odd[c]
+	}
+}
+
+// uncounted adds one for each selected record without a flow count.
+func (b *Batch) uncounted(sum *[Classes]uint64, classes []uint8, v *View) {
+	if !v.None() && v.Present == nil {
+		return
+	}
+	if v.None() && b.Sel == nil {
+		var n [4][Classes]uint64
+		for i, c := range classes {
+			n[i&3][c&3]++
+		}
+		for c := range sum {
+			sum[c] = AddSaturated(sum[c], n[0][c]+n[1][c]+n[2][c]+n[3][c])
+		}
+		return
+	}
+	for i, c := range classes {
+		if (b.Sel == nil || b.Sel.Get(i)) && !v.Has(i) {
+			sum[c&3] = AddSaturated(sum[c&3], 1)
 		}
 	}
 }
 
-// span is the smallest and largest time of the selected records, 0 and 0 if there is none.
+// counting is where present and the selection agree; nil means all records.
+func (b *Batch) counting(present Bitmap) Bitmap {
+	switch {
+	case b.Sel == nil:
+		return present
+	case present == nil:
+		return b.Sel
+	}
+	m := slices.Clone(present)
+	m.And(b.Sel)
+	return m
+}
+
+// span is the smallest and largest time of the selected records, 0 and 0 if there is none. A
+// time of 0 is none.
 func (b *Batch) span(v *View) (lo, hi uint64) {
-	if v.None() || b.N == 0 {
+	if v.None() {
 		return 0, 0
 	}
-	if v.Present == nil && b.Sel == nil {
-		l, h := v.Vec.Bounds()
-		return l.Lo, h.Lo
+	counts := b.counting(v.Present)
+	if counts == nil {
+		if l, h := v.Vec.Bounds(); l.Lo != 0 {
+			return l.Lo, h.Lo
+		}
+		counts = NewBitmap(b.N)
+		counts.Fill(b.N)
 	}
-	for i := range b.N {
-		if !v.Has(i) || b.Sel != nil && !b.Sel.Get(i) {
-			continue
+	for w, m := range counts {
+		for ; m != 0; m &= m - 1 {
+			x := v.Vec.Int(w<<6 + bits.TrailingZeros64(m))
+			if x != 0 && (lo == 0 || x < lo) {
+				lo = x
+			}
+			hi = max(hi, x)
 		}
-		x := v.Vec.Int(i)
-		if lo == 0 || x < lo {
-			lo = x
-		}
-		hi = max(hi, x)
 	}
 	return
 }

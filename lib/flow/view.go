@@ -3,6 +3,7 @@ package flow
 import (
 	"fmt"
 	"math/bits"
+	"strings"
 
 	"nfpipe/lib/column"
 	"nfpipe/lib/ie"
@@ -25,11 +26,15 @@ func (v *View) Has(i int) bool {
 func (v *View) None() bool { return v.Vec == nil }
 
 // Field lays out a field. Stored fields are as sent: counters are not scaled (see Scaled).
-// Derived ones are computed, from scaled counters; a duration is in nanoseconds. The view is
-// valid until Release.
+// Derived ones are computed, from scaled counters; a duration is in nanoseconds. A field that
+// stands for several (Either) has no value of its own and is an error. The view is valid until
+// Release.
 func (b *Batch) Field(f *ie.Field) (View, error) {
-	if f.Derived {
+	switch {
+	case f.Derived:
 		return b.derived(f)
+	case len(f.Either) > 0:
+		return View{}, fmt.Errorf("field %s stands for several: %s", f.Name, strings.Join(f.Either, ", "))
 	}
 	if v, done, err := b.single(f); done || err != nil {
 		return v, err
@@ -65,19 +70,26 @@ func (b *Batch) single(f *ie.Field) (View, bool, error) {
 			return View{}, false, nil
 		}
 	}
-	vec, err := b.Vec(at)
-	if err != nil {
-		return View{}, true, err
+	v, err := b.layOut(at, f)
+	return b.ofFamily(v, f.Family), true, err
+}
+
+// layOut is field f as column i has it, by record.
+func (b *Batch) layOut(i int, f *ie.Field) (View, error) {
+	c := &b.Cols[i]
+	if _, known := ie.Lookup(c.Key.ID); known && c.Block.Kind != KindOf(c.Key.ID) {
+		return View{}, fmt.Errorf("column %s: %w: stored as %s", c.Key.ID, column.ErrCorrupt, c.Block.Kind)
 	}
-	present, err := b.Presence(mask)
+	vec, err := b.Vec(i)
 	if err != nil {
-		return View{}, true, err
+		return View{}, err
+	}
+	present, err := b.Presence(c.Shapes)
+	if err != nil {
+		return View{}, err
 	}
 	v, err := b.spread(vec, present)
-	if err != nil {
-		return View{}, true, err
-	}
-	return b.ofFamily(b.part(v, f, b.Cols[at].Key.ID), f.Family), true, nil
+	return b.part(v, f, c.Key.ID), err
 }
 
 // part keeps the bits of element id that are the field's (the ICMP type of type and code).
@@ -151,27 +163,41 @@ func (b *Batch) spread(vec *column.Vec, present Bitmap) (View, error) {
 	return View{out, present}, nil
 }
 
-// spread puts the values of src, in order, where present is set, and zero elsewhere.
+// spread puts the values of src, in order, where present is set. What it leaves elsewhere is
+// zero or some value of src.
 func spread[T uint16 | uint64](dst, src []T, present Bitmap, n int) []T {
-	if cap(dst) < n {
-		dst = make([]T, n)
-	} else {
-		dst = dst[:n]
-		clear(dst)
-	}
+	dst = grow(dst, n)
 	j := 0
 	for w, m := range present {
-		base := w << 6
-		if m == ^uint64(0) {
-			j += copy(dst[base:base+64], src[j:])
-			continue
-		}
-		for ; m != 0; m &= m - 1 {
-			dst[base+bits.TrailingZeros64(m)] = src[j]
-			j++
+		out := dst[w<<6 : min(w<<6+64, n)]
+		switch have := bits.OnesCount64(m); {
+		case have == 64:
+			copy(out, src[j:])
+			j += 64
+		case have > 12 && len(out) == 64 && j+64 <= len(src):
+			o, s, k := (*[64]T)(out), (*[64]T)(src[j:]), uint64(0)
+			for i := range o {
+				o[i] = s[k&63]
+				k += m & 1
+				m >>= 1
+			}
+			j += have
+		default:
+			clear(out)
+			for ; m != 0; m &= m - 1 {
+				out[bits.TrailingZeros64(m)] = src[j]
+				j++
+			}
 		}
 	}
 	return dst
+}
+
+func grow[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
 }
 
 func spreadOffsets(dst, src []uint32, present Bitmap, n int) []uint32 {
@@ -203,13 +229,21 @@ func (b *Batch) ofFamily(v View, fam ie.Family) View {
 		return v
 	}
 	m := NewBitmap(b.N)
-	for i, c := range v.Vec.Codes {
-		if int(c) >= lo && int(c) < hi {
-			m[i>>6] |= 1 << (i & 63)
+	for w := range m {
+		codes, x := v.Vec.Codes[w<<6:min(w<<6+64, b.N)], uint64(0)
+		for i := len(codes) - 1; i >= 0; i-- {
+			x = x<<1 | (uint64(codes[i])-uint64(n4))>>63 // 1 below n4
 		}
+		m[w] = x
+	}
+	if fam == ie.IPv6 {
+		m.Not(b.N)
 	}
 	if v.Present != nil {
 		m.And(v.Present)
+	}
+	if m.Count() == 0 {
+		return View{}
 	}
 	return View{v.Vec, m}
 }
@@ -220,62 +254,60 @@ func (b *Batch) merged(f *ie.Field) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
-	type source struct {
-		View
-		ok bool
-	}
-	from := make([]source, len(b.Shapes))
-	kind := column.Kind(255)
+	views := map[int]View{} // by column
+	from := make([]View, len(b.Shapes))
+	var any *View
 	for s := range b.Shapes {
 		i := b.source(f, s)
 		if i < 0 {
 			continue
 		}
-		vec, err := b.Vec(i)
-		if err != nil {
-			return View{}, err
+		v, ok := views[i]
+		if !ok {
+			if v, err = b.layOut(i, f); err != nil {
+				return View{}, err
+			}
+			views[i] = v
 		}
-		if kind != 255 && vec.Kind != kind {
-			return View{}, fmt.Errorf("field %s: elements of %s and %s", f.Name, kind, vec.Kind)
+		if v.None() {
+			continue
 		}
-		kind = vec.Kind
-		present, err := b.Presence(b.Cols[i].Shapes)
-		if err != nil {
-			return View{}, err
+		from[s] = v
+		if any == nil {
+			any = &from[s]
+		} else if any.Vec.Kind != v.Vec.Kind {
+			return View{}, fmt.Errorf("field %s: elements of %s and %s", f.Name, any.Vec.Kind, v.Vec.Kind)
 		}
-		v, err := b.spread(vec, present)
-		if err != nil {
-			return View{}, err
-		}
-		v = b.part(v, f, b.Cols[i].Key.ID)
-		from[s] = source{v, v.Vec != nil}
 	}
-	if kind == 255 {
+	if any == nil {
 		return View{}, nil
 	}
 	var col column.Builder
-	col.Reset(kind)
+	col.Reset(any.Vec.Kind)
 	m := NewBitmap(b.N)
 	for i := range b.N {
-		src := from[codes.Int(i)%uint64(len(from))]
-		if src.ok {
-			m.Set(i)
+		v := &from[codes.Int(i)]
+		if v.None() {
+			putNothing(&col)
+			continue
 		}
-		putFrom(&col, &src.View, i, src.ok)
+		m.Set(i)
+		col.PutEntry(v.Vec, v.Vec.Entry(i))
+	}
+	if m.Count() == 0 {
+		return View{}, nil
 	}
 	return b.ofFamily(View{col.Vec(), m}, f.Family), nil
 }
 
-// putFrom appends value i of v, or a zero that means nothing.
-func putFrom(col *column.Builder, v *View, i int, ok bool) {
-	switch {
-	case !ok && col.Kind() == column.Addr:
+// putNothing appends a value that means nothing.
+func putNothing(col *column.Builder) {
+	switch col.Kind() {
+	case column.Addr:
 		col.Put4(0)
-	case !ok && col.Kind() == column.Bytes:
+	case column.Bytes:
 		col.PutBytes(nil)
-	case !ok:
-		col.PutInt(0)
 	default:
-		col.PutEntry(v.Vec, v.Vec.Entry(i))
+		col.PutInt(0)
 	}
 }

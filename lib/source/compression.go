@@ -63,7 +63,7 @@ func openGzip(r *bufio.Reader) (io.Reader, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return z, z.Close, nil
+	return z, nil, nil // its Close does nothing but repeat the last error
 }
 
 func openZstd(r *bufio.Reader) (io.Reader, func() error, error) {

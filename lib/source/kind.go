@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -65,6 +66,9 @@ func KindOf(head []byte) Kind {
 		if bytes.HasPrefix(head, []byte(m.prefix)) {
 			return m.kind
 		}
+	}
+	if strings.HasPrefix(StreamMagic, string(head)) {
+		return Stream // cut off at once, which is for its reader to say
 	}
 	if isText(head) {
 		return Text

@@ -29,9 +29,14 @@ type Input struct {
 	file     *os.File  // set when Read may be replaced by seeking
 	pipe     discarder // set when the uncompressed bytes come from a pipe
 	consumed atomic.Int64
+	broken   error // what the file itself could not be read for
 	start    int64
 	closers  []func() error
 }
+
+// ErrCorrupt is what the errors of Open, New and Read are when the compressed
+// data is at fault, because it was cut off or changed, and not the reading.
+var ErrCorrupt = errors.New("corrupt")
 
 // Open opens the file with this name, or takes stdin for "-". Errors name the
 // input.
@@ -61,7 +66,7 @@ func New(name string, r io.Reader) (*Input, error) {
 			return nil, fmt.Errorf("%s: %w", name, cause(err))
 		}
 	}
-	buffered := bufio.NewReaderSize(&counter{r, &in.consumed}, bufferSize)
+	buffered := bufio.NewReaderSize(&counter{r, in}, bufferSize)
 	head, err := peek(buffered)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, cause(err))
@@ -112,7 +117,7 @@ func (in *Input) rewind() error {
 		return fmt.Errorf("%s: %w", in.Name, cause(err))
 	}
 	in.consumed.Store(0)
-	in.reader = &counter{in.file, &in.consumed}
+	in.reader = &counter{in.file, in}
 	return nil
 }
 
@@ -121,12 +126,12 @@ func (in *Input) decompress(c *compression, r *bufio.Reader) error {
 	in.file = nil
 	z, closer, err := c.open(r)
 	if err != nil {
-		return explain(in.Name, c.name, unexpected(err))
+		return in.explain(unexpected(err))
 	}
 	if closer != nil {
 		in.closers = append(in.closers, closer)
 	}
-	out := bufio.NewReaderSize(&named{z, in.Name, c.name}, bufferSize)
+	out := bufio.NewReaderSize(&unpacked{z, in}, bufferSize)
 	head, err := peek(out)
 	if err != nil {
 		in.Close()
@@ -174,38 +179,50 @@ func (in *Input) Close() error {
 	return first
 }
 
+// counter reads the file as it lies on disk.
 type counter struct {
-	r io.Reader
-	n *atomic.Int64
+	r  io.Reader
+	in *Input
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.n.Add(int64(n))
+	c.in.consumed.Add(int64(n))
+	if err != nil && err != io.EOF {
+		c.in.broken = err
+	}
 	return n, err
 }
 
-// named says in an error which input and which decompressor it comes from.
-type named struct {
-	r                 io.Reader
-	name, compression string
+// unpacked says in an error which input and which decompressor it comes from.
+type unpacked struct {
+	r  io.Reader
+	in *Input
 }
 
-func (z *named) Read(p []byte) (int, error) {
+func (z *unpacked) Read(p []byte) (int, error) {
 	n, err := z.r.Read(p)
 	if err != nil && err != io.EOF {
-		err = explain(z.name, z.compression, err)
+		err = z.in.explain(err)
 	}
 	return n, err
 }
 
-// explain names the decompressor unless the error does.
-func explain(name, compression string, err error) error {
-	if strings.HasPrefix(err.Error(), compression+": ") {
-		return fmt.Errorf("%s: %w", name, err)
+// explain names the input, and the decompressor unless the error does.
+func (in *Input) explain(err error) error {
+	if in.broken != nil {
+		return fmt.Errorf("%s: %w", in.Name, cause(in.broken))
 	}
-	return fmt.Errorf("%s: %s: %w", name, compression, err)
+	if strings.HasPrefix(err.Error(), in.Compression+": ") {
+		return &corrupt{fmt.Errorf("%s: %w", in.Name, err)}
+	}
+	return &corrupt{fmt.Errorf("%s: %s: %w", in.Name, in.Compression, err)}
 }
+
+// corrupt makes an error ErrCorrupt without a word more.
+type corrupt struct{ error }
+
+func (c *corrupt) Unwrap() []error { return []error{c.error, ErrCorrupt} }
 
 // unexpected is for a header that ends too soon: that is no orderly end.
 func unexpected(err error) error {

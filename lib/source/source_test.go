@@ -150,10 +150,12 @@ func TestCutAtEveryByte(t *testing.T) {
 			in, err := source.New("x", bytes.NewReader(whole[:n]))
 			if err == nil && in.Compression != "" {
 				_, err = io.ReadAll(in)
-				if err == nil {
-					t.Errorf("%s cut at %d of %d: no error", name, n, len(whole))
+				if !errors.Is(err, source.ErrCorrupt) {
+					t.Errorf("%s cut at %d of %d: %v", name, n, len(whole), err)
 				}
-				in.Close()
+				if cerr := in.Close(); cerr != nil {
+					t.Errorf("%s cut at %d: close: %v", name, n, cerr)
+				}
 			}
 			if err != nil && !strings.HasPrefix(err.Error(), "x: ") {
 				t.Errorf("%s cut at %d: %q does not name the input", name, n, err)
@@ -169,7 +171,8 @@ func TestKindOf(t *testing.T) {
 	}{
 		{"", source.Empty},
 		{"\x8eNFS\x01", source.Stream},
-		{"\x8eNF", source.Unknown},
+		{"\x8eNF", source.Stream}, // cut off
+		{"\x8eNX", source.Unknown},
 		{"\xd4\xc3\xb2\xa1\x02\x00", source.Pcap},
 		{"\xa1\xb2\x3c\x4d", source.Pcap},
 		{"\x0a\x0d\x0d\x0a\x1c\x00", source.Pcapng},
@@ -249,8 +252,16 @@ func TestErrorsNameTheInput(t *testing.T) {
 		}
 	}
 	bad := errors.New("broken disk")
-	if _, err := source.New("x", iotest.ErrReader(bad)); !errors.Is(err, bad) {
-		t.Errorf("read error: %v", err)
+	for name, whole := range packed(t, bytes.Repeat([]byte("many words "), 1000)) {
+		for _, n := range []int{0, 3, len(whole) / 2} {
+			in, err := source.New("x", io.MultiReader(bytes.NewReader(whole[:n]), iotest.ErrReader(bad)))
+			if err == nil {
+				_, err = io.ReadAll(in)
+			}
+			if !errors.Is(err, bad) || errors.Is(err, source.ErrCorrupt) {
+				t.Errorf("%q, read error after %d bytes: %v", name, n, err)
+			}
+		}
 	}
 }
 

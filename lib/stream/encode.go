@@ -78,6 +78,9 @@ func frameOf(b *flow.Batch) *Frame {
 }
 
 func encodeColumns(b *flow.Batch, comp column.Comp) error {
+	if err := b.Codes.Load(); err != nil {
+		return err
+	}
 	if !b.Codes.Encoded() {
 		v, err := b.ShapeCodes()
 		if err != nil {

@@ -81,12 +81,12 @@ func annotate(p []byte) string {
 	}
 	show(8, "1 record, 1 counts")
 	show(112, "totals: flows, packets, octets by class; no times")
-	show(4, "1 shape, %d rows", len(dir))
+	show(4, "1 shape, %d rows", len(dir.rows))
 	show(2, "%d elements", len(b.Shapes[0]))
 	for _, e := range b.Shapes[0] {
 		show(8, "%s, %d bytes", e.ID, e.Len)
 	}
-	for _, r := range dir {
+	for _, r := range dir.rows {
 		name := r.key.ID.String()
 		if r.key.ID == shapeRow {
 			name = "shapes"
@@ -96,7 +96,7 @@ func annotate(p []byte) string {
 		show(4, "")
 		show(32, "smallest and largest value")
 	}
-	for _, r := range dir {
+	for _, r := range dir.rows {
 		show(r.len, "block of %s", r.key.ID)
 	}
 	n := frame("End")

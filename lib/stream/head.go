@@ -26,7 +26,15 @@ type Head struct {
 func (h *Head) append(dst []byte) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, h.Features)
 	dst = binary.LittleEndian.AppendUint64(dst, h.Created)
-	return h.History.append(dst)
+	full := h.History.append(dst)
+	for _, most := range []int{2048, 0} { // a reader refuses a larger header
+		if len(full) <= maxHeader {
+			break
+		}
+		short := h.History.cut(most)
+		full = short.append(dst)
+	}
+	return full
 }
 
 func parseHead(b []byte) (Head, error) {
@@ -58,6 +66,13 @@ type Losses struct {
 	UnknownTemplates uint64 // data sets without their template
 }
 
+// Bounds of an End frame; a writer leaves out what goes beyond.
+const (
+	endTail   = 16 // bytes at a fixed place before its end
+	maxReason = 4096
+	maxCounts = 2 * maxHistory
+)
+
 // End ends a segment.
 //
 //	1 status, text reason
@@ -86,17 +101,17 @@ type Count struct {
 }
 
 func (e *End) append(dst []byte) []byte {
-	dst = appendText(append(dst, byte(e.Status)), e.Reason)
+	dst = appendText(append(dst, byte(e.Status)), e.Reason[:min(len(e.Reason), maxReason)])
 	dst = binary.LittleEndian.AppendUint64(dst, e.Records)
 	if e.HasTotals {
 		dst = appendTotals(append(dst, 1), &e.Totals)
 	} else {
 		dst = append(dst, 0)
 	}
-	for _, x := range []uint64{e.Losses.SequenceGaps, e.Losses.Drops, e.Losses.UnknownTemplates, uint64(len(e.Counts))} {
+	for _, x := range []uint64{e.Losses.SequenceGaps, e.Losses.Drops, e.Losses.UnknownTemplates, uint64(min(len(e.Counts), maxCounts))} {
 		dst = binary.AppendUvarint(dst, x)
 	}
-	for _, c := range e.Counts {
+	for _, c := range e.Counts[:min(len(e.Counts), maxCounts)] {
 		for _, x := range []uint64{uint64(c.Entry), c.Read, c.Matched, c.Written} {
 			dst = binary.AppendUvarint(dst, x)
 		}
@@ -104,10 +119,10 @@ func (e *End) append(dst []byte) []byte {
 	return dst
 }
 
-// appendEnd appends the whole End frame of a segment that has before bytes so far.
+// appendFrame returns the whole End frame of a segment that has before bytes so far.
 func (e *End) appendFrame(before uint64) []byte {
 	header := e.append(nil)
-	n := prefixLen + len(header) + 16
+	n := prefixLen + len(header) + endTail
 	header = binary.LittleEndian.AppendUint64(header, before+uint64(n))
 	header = binary.LittleEndian.AppendUint32(header, uint32(n))
 	header = append(header, endMagic...)
@@ -115,22 +130,31 @@ func (e *End) appendFrame(before uint64) []byte {
 }
 
 func parseEnd(b []byte) (End, error) {
-	c := cursor{b: b}
+	if len(b) < endTail {
+		return End{}, corrupt("end frame of %d bytes", len(b))
+	}
+	c, tail := cursor{b: b[:len(b)-endTail]}, cursor{b: b[len(b)-endTail:]}
 	e := End{Status: Status(c.u8()), Reason: c.text(), Records: c.u64()}
 	if e.Status >= Truncated {
 		c.fail("end status %d", e.Status)
 	}
-	if c.u8() != 0 {
+	switch has := c.u8(); has {
+	case 0:
+	case 1:
 		e.HasTotals = true
 		e.Totals = parseTotals(&c)
+	default:
+		c.fail("totals flag %d", has)
 	}
 	e.Losses = Losses{c.uvarint(), c.uvarint(), c.uvarint()}
-	for range c.count(2 * maxHistory) {
+	for range c.count(maxCounts) {
 		e.Counts = append(e.Counts, Count{int(min(c.uvarint(), maxHistory)), c.uvarint(), c.uvarint(), c.uvarint()})
 	}
-	e.Length = c.u64()
-	c.u32()
-	if string(c.take(4)) != endMagic {
+	e.Length = tail.u64()
+	if n := tail.u32(); n != uint32(prefixLen+len(b)) {
+		c.fail("end frame of %d bytes that says %d", prefixLen+len(b), n)
+	}
+	if string(tail.take(4)) != endMagic {
 		c.fail("end frame without its magic")
 	}
 	return e, c.err

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 )
 
@@ -101,12 +102,42 @@ func (h *History) append(dst []byte) []byte {
 	return binary.AppendUvarint(dst, h.More)
 }
 
+// cut returns the history with at most so many bytes of texts an entry; 0 leaves all entries out.
+func (h *History) cut(most int) History {
+	if most == 0 {
+		return History{More: h.More + uint64(len(h.Entries))}
+	}
+	out := History{More: h.More}
+	for _, e := range h.Entries {
+		room := most
+		fit := func(s string) string {
+			s = s[:min(len(s), room)]
+			room -= len(s)
+			return s
+		}
+		e.Tool, e.Version, e.Port = fit(e.Tool), fit(e.Version), fit(e.Port)
+		var args []string
+		for i, a := range e.Args {
+			if room -= 4; len(a) > room {
+				args = append(args, fmt.Sprintf("… %d more", len(e.Args)-i))
+				break
+			}
+			args = append(args, fit(a))
+		}
+		e.Args = args
+		out.Entries = append(out.Entries, e)
+	}
+	return out
+}
+
 func parseHistory(c *cursor) History {
 	var h History
 	for i := range c.count(maxHistory) {
 		e := Entry{Tool: c.text(), Version: c.text(), Port: c.text()}
 		for range c.count(maxHeader) {
-			e.Args = append(e.Args, c.text())
+			if e.Args = append(e.Args, c.text()); c.err != nil {
+				return History{}
+			}
 		}
 		for range c.count(maxHistory) {
 			p := c.uvarint()

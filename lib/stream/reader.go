@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"nfpipe/lib/column"
 	"nfpipe/lib/flow"
@@ -15,40 +16,58 @@ import (
 // Item is one frame of a stream. Which of its fields are set follows from Kind.
 type Item struct {
 	Kind   Kind
-	Head   *Head       // KindHead
+	Head   *Head       // KindHead; for a segment whose head was lost the reader makes one up
 	Batch  *flow.Batch // KindRecords
 	End    *End        // KindEnd; for a segment that was cut off the reader makes one up
+	Table  *Table      // KindSide
+	Tick   *Tick       // KindTick
 	Offset int64       // of the frame in its input
 	Before uint64      // selected records before it
+	Count  uint64      // of its own selected records, as they came
 
+	seg    *segment
+	lost   bool   // Lost was told
 	prefix []byte // the frame's first bytes, header included
 	body   []byte // in memory; nil when the columns lie in the file
 	file   io.ReaderAt
 	size   int64 // of the body in the file
 }
 
+// segment is what is known of one segment.
+type segment struct {
+	start   int64
+	read    uint64 // records given out
+	lost    uint64 // records of frames that could not be given out
+	damaged bool   // some of it was not as it should be
+	whole   bool   // its head was there
+
+	later atomic.Uint64 // records of frames that proved to be damaged after they were given out
+}
+
 // Options of a Reader.
 type Options struct {
 	Name    string // of the input, for messages
 	Recover bool   // read on at the next frame after bytes that are none
-	// Lazy makes the reader leave columns in a regular file until they are asked for.
+	// Lazy makes the reader leave columns in a regular file until they are asked for. The file
+	// is read from its beginning, wherever its offset stands.
 	Lazy bool
 }
 
 // Reader reads a stream.
 type Reader struct {
-	opt   Options
-	in    *bufio.Reader
-	file  io.ReaderAt // when columns may stay in the file
-	off   int64
-	err   error
-	inSeg bool
-	any   bool // a frame was seen
-	count uint64 // records of the segment
-	total uint64 // records
+	opt       Options
+	in        *bufio.Reader
+	file      io.ReaderAt // when columns may stay in the file
+	off       int64
+	err       error
+	any       bool     // a segment was seen
+	seg       *segment // nil between segments
+	spoilt    bool     // there was damage since the last segment
+	total     uint64   // records given out
+	why       string   // the input ended without an end frame
+	rescanned int64    // bytes before this offset are not put back again
 
 	mu       sync.Mutex
-	lost     uint64
 	status   Status
 	problems []string
 }
@@ -57,16 +76,14 @@ const bufLen = 64 << 10
 
 // NewReader reads from r. For a lazy reader r must be an io.ReaderAt too.
 func NewReader(r io.Reader, o Options) *Reader {
+	if at, ok := r.(io.ReaderAt); ok && o.Lazy && !o.Recover {
+		return &Reader{opt: o, file: at}
+	}
 	n := bufLen
 	if o.Recover {
 		n = maxHeader + bufLen
 	}
-	x := &Reader{opt: o, in: bufio.NewReaderSize(r, n)}
-	if at, ok := r.(io.ReaderAt); ok && o.Lazy && !o.Recover {
-		x.file = at
-		x.in = nil
-	}
-	return x
+	return &Reader{opt: o, in: bufio.NewReaderSize(r, n)}
 }
 
 // Status is the worst that was met so far, and what there is to say about it, a line each.
@@ -88,16 +105,34 @@ func (r *Reader) problem(s Status, format string, a ...any) {
 	}
 }
 
+// damage is a problem of the segment that is being read, or of the next one.
+func (r *Reader) damage(s Status, format string, a ...any) {
+	if r.seg != nil {
+		r.seg.damaged = true
+	} else {
+		r.spoilt = true
+	}
+	r.problem(s, format, a...)
+}
+
 // Lost takes an error that decoding an item gave. Damage costs the frame: it is noted and nil
-// returned. Other errors are returned as they are.
+// returned. Other errors are returned as they are. It may be called from any goroutine.
 func (r *Reader) Lost(it *Item, err error) error {
 	if !errors.Is(err, column.ErrCorrupt) && !errors.Is(err, ErrCorrupt) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}
-	r.mu.Lock()
-	r.lost += uint64(it.Batch.Selected())
-	r.mu.Unlock()
-	r.problem(Partial, "frame at offset %d: %v; %d records lost", it.Offset, err, it.Batch.Selected())
+	if it.lost {
+		return nil
+	}
+	it.lost = true
+	if it.Batch == nil {
+		r.problem(Partial, "frame at offset %d: %v", it.Offset, err)
+		return nil
+	}
+	if it.seg != nil {
+		it.seg.later.Add(it.Count)
+	}
+	r.problem(Partial, "frame at offset %d: %v; %d records lost", it.Offset, err, it.Count)
 	return nil
 }
 
@@ -105,172 +140,204 @@ func (r *Reader) Lost(it *Item, err error) error {
 // the stream early or costs a frame, and Status tells. What fails is reading itself.
 func (r *Reader) Next() (*Item, error) {
 	for r.err == nil {
+		at := r.off
 		it, err := r.frame()
-		switch {
-		case err == io.EOF && !r.any && r.off == 0:
-			r.problem(Truncated, "no flow stream: the input is empty")
-			r.err = io.EOF
-		case err == io.EOF || err == io.ErrUnexpectedEOF:
-			r.err = io.EOF
-			if err != io.EOF || r.inSeg {
-				return r.cutOff(err)
-			}
-		case err != nil && (errors.Is(err, ErrCorrupt) || errors.Is(err, ErrUnsupported)):
-			return r.stop(err)
-		case err != nil:
-			r.err = fmt.Errorf("%s: offset %d: %w", r.opt.Name, r.off, err)
-		case it == nil: // a damaged frame; go on
-		default:
-			if end := r.track(it); end != nil {
-				return end, nil
-			}
+		if err != nil {
+			r.end(at, err)
+		} else if it != nil {
 			return it, nil
 		}
 	}
-	if it := r.pending(); it != nil {
-		return it, nil
+	switch {
+	case r.seg != nil:
+		return r.madeUpEnd(), nil
+	case r.spoilt && r.any: // a tool that passes the stream on must have a place to say so
+		r.why = "what follows the segment before could not be read"
+		return r.madeUpHead(), nil
 	}
 	return nil, r.err
 }
 
-// cutOff ends a segment that has no End.
-func (r *Reader) cutOff(err error) (*Item, error) {
-	what := "truncated after %d records"
-	if err == io.ErrUnexpectedEOF {
-		what = "truncated after %d records, in the middle of a frame"
+// end notes why there is no frame at an offset, and ends the stream.
+func (r *Reader) end(at int64, err error) {
+	r.err, r.why = io.EOF, "the input ends without an end frame"
+	records := uint64(0)
+	if r.seg != nil {
+		records = r.seg.read
 	}
-	r.problem(Truncated, what, r.count)
-	return r.pendingOrEOF()
-}
-
-// stop ends the stream at bytes that cannot be read.
-func (r *Reader) stop(err error) (*Item, error) {
-	hint := "; nfcat --recover reads what follows"
-	if errors.Is(err, ErrUnsupported) || !r.any {
-		hint = ""
-	}
-	r.problem(Partial, "offset %d: %v%s", r.off, err, hint)
-	r.err = io.EOF
-	return r.pendingOrEOF()
-}
-
-func (r *Reader) pendingOrEOF() (*Item, error) {
-	if it := r.pending(); it != nil {
-		return it, nil
-	}
-	return nil, io.EOF
-}
-
-// pending is the End of a segment that has none.
-func (r *Reader) pending() *Item {
-	if !r.inSeg {
-		return nil
-	}
-	r.inSeg = false
-	return &Item{Kind: KindEnd, Offset: r.off, End: &End{Status: Partial, Reason: "input ends without an end frame", Records: r.count}}
-}
-
-// track follows segments. When a Head comes before the End of the segment before, it returns
-// the End that is missing, and the Head comes back as the next item.
-func (r *Reader) track(it *Item) *Item {
-	switch it.Kind {
-	case KindHead:
-		r.inSeg, r.count, r.lost = true, 0, 0
-	case KindRecords:
-		it.Before = r.total
-		r.count += uint64(it.Batch.Selected())
-		r.total += uint64(it.Batch.Selected())
-	case KindEnd:
-		r.inSeg = false
-		e := it.End
-		r.mu.Lock()
-		missing := int64(e.Records) - int64(r.count)
-		r.mu.Unlock()
-		switch {
-		case missing != 0 && e.Status == Complete:
-			r.problem(Partial, "offset %d: segment of %d records, %d read", it.Offset, e.Records, r.count)
-			e.Status, e.Reason = Partial, "records were lost on the way"
-		case e.Status == Aborted:
-			r.problem(Aborted, "%s", e.Reason)
-		case e.Status == Partial:
-			r.problem(Partial, "its input was damaged: %s", e.Reason)
-		case e.Status == Open:
-			r.problem(Open, "still being written; read up to the last whole frame")
+	switch {
+	case err == io.EOF && !r.any && at == 0:
+		r.damage(Truncated, "no flow stream: the input is empty")
+	case err == io.EOF && r.seg == nil:
+	case err == io.EOF:
+		r.damage(Truncated, "truncated after %d records", records)
+	case err == io.ErrUnexpectedEOF:
+		r.damage(Truncated, "truncated after %d records, in the middle of a frame", records)
+	case isDamage(err):
+		r.why = unread
+		hint := "; nfcat --recover reads what follows"
+		if r.opt.Recover || errors.Is(err, ErrUnsupported) || !r.any {
+			hint = ""
 		}
+		r.damage(Partial, "offset %d: %v%s", at, err, hint)
+	default:
+		r.err = fmt.Errorf("%s: offset %d: %w", r.opt.Name, r.off, err)
 	}
-	return nil
 }
 
-// frame reads one frame. A nil item is a frame that was lost.
+// unread is the reason of an End that tells no more.
+const unread = "not all of it could be read"
+
+// begin starts a segment.
+func (r *Reader) begin(at int64, whole bool) {
+	r.seg = &segment{start: at, whole: whole, damaged: r.spoilt}
+	r.spoilt, r.any = false, true
+}
+
+// madeUpHead begins a segment whose head is missing.
+func (r *Reader) madeUpHead() *Item {
+	r.begin(r.off, false)
+	return &Item{Kind: KindHead, Offset: r.off, seg: r.seg, Head: &Head{Features: knownFeatures}}
+}
+
+// madeUpEnd ends a segment whose End is missing.
+func (r *Reader) madeUpEnd() *Item {
+	it := &Item{Kind: KindEnd, Offset: r.off, seg: r.seg, End: &End{Status: Partial, Reason: r.why, Records: r.seg.read}}
+	r.seg = nil
+	return it
+}
+
+// frame reads one frame. A nil item is a frame, or bytes that were none, that was lost.
 func (r *Reader) frame() (*Item, error) {
 	at := r.off
-	head, err := r.peek(prefixLen)
+	head, p, err := r.header()
 	if err != nil {
+		if r.opt.Recover && isDamage(err) {
+			return nil, r.resync(at, err)
+		}
 		return nil, err
 	}
-	p, err := parsePrefix(head)
-	if err != nil {
-		return nil, r.resync(at, err)
-	}
-	if head, err = r.peek(prefixLen + p.header); err != nil {
-		if r.opt.Recover && unexpected(err) == io.ErrUnexpectedEOF {
-			return nil, r.resync(at, corrupt("frame header of %d bytes at the end", p.header))
+	switch {
+	case !p.kind.known() && !p.kind.Skippable():
+		return nil, fmt.Errorf("%w: frame kind %s", ErrUnsupported, p.kind)
+	case p.kind == KindHead && r.seg != nil:
+		r.damage(Truncated, "offset %d: the segment before ends without an end frame, after %d records", at, r.seg.read)
+		r.why = "the segment ends without an end frame"
+		return r.madeUpEnd(), nil
+	case p.kind != KindHead && r.seg == nil && !r.opt.Recover:
+		return nil, corrupt("%s frame without a head frame before it", p.kind)
+	case p.kind != KindHead && r.seg == nil:
+		if !r.spoilt { // otherwise it was said where the head was lost
+			r.damage(Partial, "offset %d: %s frame without a head frame before it", at, p.kind)
 		}
-		return nil, unexpected(err)
+		return r.madeUpHead(), nil
 	}
-	head = bytes.Clone(head)
-	if checksum(head[:16], head[prefixLen:]) != p.crc {
-		return nil, r.resync(at, corrupt("bad checksum in a frame header"))
-	}
-	if p.kind == KindHead && r.inSeg {
-		r.problem(Truncated, "offset %d: the segment before ends without an end frame, after %d records", at, r.count)
-		return r.pending(), nil
+	if r.file == nil {
+		head = bytes.Clone(head)
 	}
 	if err := r.consume(len(head)); err != nil {
 		return nil, err
 	}
-	it := &Item{Kind: p.kind, Offset: at, prefix: head}
-	known := p.kind == KindRecords || p.kind == KindHead || p.kind == KindEnd
-	switch {
-	case !known && !p.kind.Skippable():
-		r.off = at
-		return nil, fmt.Errorf("%w: frame kind %d", ErrUnsupported, p.kind)
-	case !r.any && p.kind != KindHead && !r.opt.Recover:
-		return nil, corrupt("stream does not start with a head frame")
-	}
-	r.any = true
-	switch p.kind {
-	case KindHead, KindEnd:
-		return it, r.parseEnds(it, head[prefixLen:], p.body)
+	it := &Item{Kind: p.kind, Offset: at, seg: r.seg, prefix: head}
+	return r.content(it, head[prefixLen:], p.body)
+}
+
+// content reads what follows from the kind of a frame. What is wrong in it costs the frame
+// alone, for the checksum of the header was right and so its lengths can be trusted; but
+// without its Head or End a segment can only be read if the rest is wanted at any price.
+func (r *Reader) content(it *Item, header []byte, body int) (*Item, error) {
+	var err error
+	switch it.Kind {
 	case KindRecords:
-		return r.records(it, head[prefixLen:], p.body)
+		return r.records(it, header, body)
+	case KindHead, KindEnd, KindTick:
+		if err = r.parse(it, header, body); err == nil {
+			return it, nil
+		}
+		if !r.opt.Recover && it.Kind != KindTick || errors.Is(err, ErrUnsupported) {
+			return nil, err
+		}
+		r.damage(Partial, "%s frame at offset %d: %v", it.Kind, it.Offset, err)
+		return nil, r.consume(body)
 	}
-	it.body, err = r.bytes(p.body, nil)
-	return it, unexpected(err)
+	p, err := r.bytes(body, nil)
+	if err != nil {
+		if err == io.ErrUnexpectedEOF && r.rescan(it.Offset, p, false) {
+			err = r.resync(it.Offset, err)
+		}
+		return nil, err
+	}
+	it.body = p
+	if it.Kind != KindSide {
+		return it, nil
+	}
+	if it.Table, err = parseTable(header, p); err == nil {
+		return it, nil
+	}
+	if r.rescan(it.Offset, p, true) {
+		return nil, r.resync(it.Offset, err)
+	}
+	r.damage(Partial, "side frame at offset %d: %v", it.Offset, err)
+	return nil, nil
 }
 
-func unexpected(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-func (r *Reader) parseEnds(it *Item, header []byte, body int) error {
+// parse reads a frame that is all header.
+func (r *Reader) parse(it *Item, header []byte, body int) error {
 	if body != 0 {
-		return corrupt("%d bytes in a frame that has none", body)
+		return corrupt("a body of %d bytes in a %s frame", body, it.Kind)
 	}
-	if it.Kind == KindEnd {
-		e, err := parseEnd(header)
-		it.End = &e
+	switch it.Kind {
+	case KindHead:
+		h, err := parseHead(header)
+		if err == nil && h.Features&^knownFeatures != 0 {
+			err = fmt.Errorf("%w: required features %x", ErrUnsupported, h.Features&^knownFeatures)
+		}
+		if err != nil {
+			return err
+		}
+		r.begin(it.Offset, true)
+		it.Head, it.seg = &h, r.seg
+		return nil
+	case KindTick:
+		t, err := parseTick(header)
+		it.Tick = &t
 		return err
 	}
-	h, err := parseHead(header)
-	if err == nil && h.Features&^knownFeatures != 0 {
-		return fmt.Errorf("%w: required features %x", ErrUnsupported, h.Features&^knownFeatures)
+	e, err := parseEnd(header)
+	if err != nil {
+		return err
 	}
-	it.Head = &h
-	return err
+	it.End = &e
+	r.finish(it)
+	return nil
+}
+
+// finish compares an End with what was read of its segment.
+func (r *Reader) finish(it *Item) {
+	s, e := r.seg, it.End
+	switch known := s.read + s.lost; {
+	case e.Records != known && s.lost > 0:
+		r.damage(Partial, "offset %d: segment of %d records, %d read and %d lost", it.Offset, e.Records, s.read, s.lost)
+	case e.Records != known:
+		r.damage(Partial, "offset %d: segment of %d records, %d read", it.Offset, e.Records, s.read)
+	case s.whole && !s.damaged && e.Length != uint64(r.off-s.start):
+		r.damage(Partial, "offset %d: segment of %d bytes, %d read", it.Offset, e.Length, r.off-s.start)
+	}
+	switch e.Status {
+	case Aborted:
+		r.problem(Aborted, "%s", printable(e.Reason))
+	case Partial:
+		r.problem(Partial, "its input was damaged: %s", printable(e.Reason))
+	case Open:
+		r.problem(Open, "still being written; read up to the last whole frame")
+	}
+	if s.damaged && e.Status < Partial {
+		e.Status, e.Reason = Partial, unread
+		if e.Records > s.read {
+			e.Reason = fmt.Sprintf("%d of %d records lost", e.Records-s.read, e.Records)
+		}
+	}
+	r.seg = nil
 }
 
 var bodyPool = sync.Pool{New: func() any { return new([]byte) }}
@@ -279,31 +346,71 @@ var bodyPool = sync.Pool{New: func() any { return new([]byte) }}
 // reader does so when a column is asked for.
 func (r *Reader) records(it *Item, header []byte, body int) (*Item, error) {
 	b, dir, err := parseRecords(header, body)
-	if err != nil {
-		// The header's checksum was right, so the frame's length can be trusted.
-		r.problem(Partial, "frame at offset %d: %v", it.Offset, err)
-		_, err := r.bytes(body, nil)
-		return nil, unexpected(err)
+	if err != nil { // how many records are lost, End may tell
+		r.damage(Partial, "frame at offset %d: %v", it.Offset, err)
+		return nil, r.consume(body)
 	}
 	it.Batch = b
-	selected := int(uint32(header[4]) | uint32(header[5])<<8 | uint32(header[6])<<16 | uint32(header[7])<<24)
-	if r.file != nil && dir[0].key.ID == shapeRow && selected == b.N {
-		r.place(it, dir)
-		return it, r.consume(body)
+	if r.file != nil && dir.lazy(b) {
+		return r.leave(it, dir, body)
 	}
 	buf := bodyPool.Get().(*[]byte)
-	if it.body, err = r.bytes(body, buf); err != nil {
-		bodyPool.Put(buf)
-		return nil, unexpected(err)
-	}
 	b.Defer(func() { bodyPool.Put(buf) })
-	if err := it.attach(dir, selected); err != nil {
-		r.count += uint64(selected)
-		r.problem(Partial, "frame at offset %d: %v; %d records lost", it.Offset, err, selected)
-		r.count -= uint64(selected)
+	p, err := r.bytes(body, buf)
+	whole := err == nil
+	if whole {
+		it.body = p
+		if err = dir.attach(b, p); err == nil {
+			return r.give(it, dir.selected), nil
+		}
+	}
+	defer b.Release()
+	if !isDamage(err) {
+		return nil, err
+	}
+	if r.rescan(it.Offset, p, whole) {
+		if err := r.resync(it.Offset, fmt.Errorf("%w; %d records lost", err, dir.selected)); err != nil {
+			return nil, err
+		}
+		r.seg.lost += uint64(dir.selected)
 		return nil, nil
 	}
-	return it, nil
+	if !whole {
+		return nil, err
+	}
+	r.lose(it, dir.selected, err)
+	return nil, nil
+}
+
+// leave leaves the columns of a frame in the file.
+func (r *Reader) leave(it *Item, dir directory, body int) (*Item, error) {
+	r.place(it, dir.rows)
+	if err := r.consume(body); err != nil {
+		return nil, err
+	}
+	err := agree(it.Batch)
+	switch {
+	case err == nil:
+		return r.give(it, dir.selected), nil
+	case !isDamage(err):
+		return nil, err
+	}
+	r.lose(it, dir.selected, err)
+	return nil, nil
+}
+
+// lose notes that a frame of records cannot be given out.
+func (r *Reader) lose(it *Item, selected int, err error) {
+	r.seg.lost += uint64(selected)
+	r.damage(Partial, "frame at offset %d: %v; %d records lost", it.Offset, err, selected)
+}
+
+// give counts a frame of records.
+func (r *Reader) give(it *Item, selected int) *Item {
+	it.Before, it.Count = r.total, uint64(selected)
+	r.seg.read += uint64(selected)
+	r.total += uint64(selected)
+	return it
 }
 
 // place tells the columns where in the file they lie.
@@ -318,34 +425,6 @@ func (r *Reader) place(it *Item, dir []row) {
 	for i, d := range dir[1:] {
 		b.Cols[i].FromFile(r.file, base+int64(d.off), d.len)
 	}
-}
-
-// attach gives the columns their blocks of the body and checks all checksums.
-func (it *Item) attach(dir []row, selected int) error {
-	b := it.Batch
-	cols := len(dir) - len(b.Cols)
-	for i, d := range dir {
-		p := it.body[d.off : d.off+d.len : d.off+d.len]
-		if column.Checksum(p) != d.block.CRC {
-			return corrupt("column %s: bad checksum", d.key.ID)
-		}
-		switch {
-		case i >= cols:
-			b.Cols[i-cols].Block.Data = p
-		case d.key.ID == shapeRow:
-			b.Codes.Block.Data = p
-		default:
-			sel, err := parseSelection(p, b.N, selected)
-			if err != nil {
-				return err
-			}
-			b.Sel = sel
-		}
-	}
-	if b.Sel == nil && selected != b.N {
-		return corrupt("%d of %d records selected, but no selection", selected, b.N)
-	}
-	return nil
 }
 
 // Each gives every batch of the stream to f, in order, and releases it after. Damage that f

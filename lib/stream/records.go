@@ -128,54 +128,73 @@ func parseRow(c *cursor, off int) row {
 	return r
 }
 
-// parseRecords reads a records header into a batch without its blocks, and the rows: a
-// selection's if there is one, the shape codes', and one for each column of the batch.
-func parseRecords(header []byte, body int) (*flow.Batch, []row, error) {
+// directory is what a records header says of the body.
+type directory struct {
+	selected int   // records that count
+	rows     []row // a selection's if there is one, the shape codes', one for each column
+}
+
+// lazy tells whether the columns may stay where they are until they are asked for.
+func (d *directory) lazy(b *flow.Batch) bool {
+	return d.selected == b.N && d.rows[0].key.ID == shapeRow
+}
+
+// parseRecords reads a records header into a batch without its blocks.
+func parseRecords(header []byte, body int) (*flow.Batch, directory, error) {
+	b, d := &flow.Batch{}, directory{}
+	err := d.parse(b, header, body)
+	return b, d, err
+}
+
+func (d *directory) parse(b *flow.Batch, header []byte, body int) error {
 	c := cursor{b: header}
-	b := &flow.Batch{N: int(c.u32())}
-	selected := int(c.u32())
+	b.N = int(c.u32())
+	d.selected = int(c.u32())
 	b.Totals = parseTotals(&c)
 	b.Totals.Records = uint64(b.N)
 	shapes, rows := int(c.u16()), int(c.u16())
 	switch {
 	case c.err != nil:
-		return nil, nil, c.err
-	case b.N > flow.MaxRecords || selected > b.N:
-		return nil, nil, corrupt("%d of %d records selected, a frame has at most %d", selected, b.N, flow.MaxRecords)
+		return c.err
+	case b.N > flow.MaxRecords || d.selected > b.N:
+		return corrupt("%d of %d records selected, a frame has at most %d", d.selected, b.N, flow.MaxRecords)
 	case shapes > flow.MaxShapes || rows > flow.MaxColumns+2 || shapes == 0 && b.N > 0:
-		return nil, nil, corrupt("%d shapes and %d columns", shapes, rows)
+		return corrupt("%d shapes and %d columns", shapes, rows)
 	}
 	for range shapes {
 		n := int(c.u16())
 		if n > flow.MaxElements {
-			return nil, nil, corrupt("shape of %d elements", n)
+			return corrupt("shape of %d elements", n)
 		}
 		s := make(flow.Shape, n)
 		for i := range s {
 			pen := c.u32()
 			s[i] = flow.Elem{ID: ie.New(pen, c.u16()), Len: c.u16()}
 		}
+		if c.err != nil {
+			return c.err
+		}
 		b.Shapes = append(b.Shapes, s)
 	}
-	dir := make([]row, 0, min(rows, len(c.b)/rowLen))
+	d.rows = make([]row, 0, min(rows, len(c.b)/rowLen))
 	off := 0
 	for range rows {
 		r := parseRow(&c, off)
 		if c.err != nil {
-			return nil, nil, c.err
+			return c.err
 		}
 		if off += r.len; off > body {
-			return nil, nil, corrupt("columns of %d bytes in a body of %d", off, body)
+			return corrupt("columns of %d bytes in a body of %d", off, body)
 		}
 		if r.block.N > b.N || r.block.Raw > column.MaxRaw {
-			return nil, nil, corrupt("column %s: %d values and %d bytes for %d records", r.key.ID, r.block.N, r.block.Raw, b.N)
+			return corrupt("column %s: %d values and %d bytes for %d records", r.key.ID, r.block.N, r.block.Raw, b.N)
 		}
-		dir = append(dir, r)
+		d.rows = append(d.rows, r)
 	}
 	if off != body || len(c.b) != 0 {
-		return nil, nil, corrupt("directory tells of %d bytes, the body has %d", off, body)
+		return corrupt("directory tells of %d bytes, the body has %d", off, body)
 	}
-	return b, dir, fill(b, dir)
+	return fill(b, d.rows)
 }
 
 // fill turns the directory into the columns of b; blocks come later.
@@ -196,6 +215,46 @@ func fill(b *flow.Batch, dir []row) error {
 	}
 	if err := b.Link(); err != nil {
 		return corrupt("%v", err)
+	}
+	return nil
+}
+
+// attach gives the columns their blocks of the body and checks all checksums.
+func (d *directory) attach(b *flow.Batch, body []byte) error {
+	first := len(d.rows) - len(b.Cols)
+	for i, r := range d.rows {
+		p := body[r.off : r.off+r.len : r.off+r.len]
+		if column.Checksum(p) != r.block.CRC {
+			return corrupt("column %s: bad checksum", r.key.ID)
+		}
+		switch {
+		case i >= first:
+			b.Cols[i-first].Block.Data = p
+		case r.key.ID == shapeRow:
+			b.Codes.Block.Data = p
+		default:
+			sel, err := parseSelection(p, b.N, d.selected)
+			if err != nil {
+				return err
+			}
+			b.Sel = sel
+		}
+	}
+	if b.Sel == nil && d.selected != b.N {
+		return corrupt("%d of %d records selected, but no selection", d.selected, b.N)
+	}
+	return agree(b)
+}
+
+// agree checks that a column of all shapes has a value for each record, and one of no shape
+// none. Of the others it is checked when they are decoded, for it depends on other blocks.
+func agree(b *flow.Batch) error {
+	all := ^uint64(0) >> (flow.MaxShapes - max(len(b.Shapes), 1))
+	for i := range b.Cols {
+		c := &b.Cols[i]
+		if c.Shapes == all && c.Block.N != b.N || c.Shapes == 0 && c.Block.N != 0 {
+			return corrupt("column %s: %d values for %d records", c.Key.ID, c.Block.N, b.N)
+		}
 	}
 	return nil
 }

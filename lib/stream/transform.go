@@ -2,6 +2,7 @@ package stream
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"nfpipe/lib/column"
@@ -62,11 +63,11 @@ func (t *Transform) Run(r *Reader) error {
 			entry, read = -1, 0
 			return t.head(it.Head, &entry)
 		case KindEnd:
-			return t.end(r, it.End, entry, read)
+			return t.end(it, it.End, entry, read)
 		case KindRecords:
-			read += uint64(it.Batch.Selected())
+			read += it.Count
 			defer it.Batch.Release()
-			return t.records(it, v, func() error { return t.end(r, &End{}, entry, read) })
+			return t.records(r, it, v, func() error { return t.end(it, &End{}, entry, read) })
 		}
 		return t.W.Pass(it)
 	})
@@ -86,9 +87,9 @@ func (t *Transform) head(h *Head, entry *int) error {
 	return t.W.Head(*h)
 }
 
-func (t *Transform) end(r *Reader, e *End, entry int, read uint64) error {
-	if s, _ := r.Status(); s > e.Status && e.Status == Complete && s != Open {
-		e.Status, e.Reason = Partial, "the input was damaged"
+func (t *Transform) end(it *Item, e *End, entry int, read uint64) error {
+	if n := it.seg.later.Load(); n > 0 && e.Status < Partial {
+		e.Status, e.Reason = Partial, fmt.Sprintf("%d records lost", n)
 	}
 	if entry >= 0 && !t.Plain {
 		e.Counts = append(e.Counts, Count{Entry: entry, Read: read, Matched: t.W.Records(), Written: t.W.Records()})
@@ -100,11 +101,11 @@ func (t *Transform) end(r *Reader, e *End, entry int, read uint64) error {
 }
 
 // records writes what v says of a frame; end ends the segment when the limit is reached.
-func (t *Transform) records(it *Item, v Verdict, end func() error) error {
+func (t *Transform) records(r *Reader, it *Item, v Verdict, end func() error) error {
 	b := it.Batch
 	n := uint64(b.Selected())
 	t.Stats.Frames++
-	t.Stats.Read += n
+	t.Stats.Read += it.Count
 	if v.Frame != nil {
 		n = uint64(v.Frame.Records)
 	}
@@ -114,6 +115,10 @@ func (t *Transform) records(it *Item, v Verdict, end func() error) error {
 	}
 	if t.Limited && n > t.Limit {
 		return t.cut(b, v, end)
+	}
+	if v.Frame == nil && !it.there() {
+		t.Stats.Dropped++
+		return r.Lost(it, io.ErrUnexpectedEOF)
 	}
 	t.Stats.Written += n
 	if t.Limited {

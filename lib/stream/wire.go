@@ -4,8 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-
-	"nfpipe/lib/column"
+	"hash/crc32"
+	"strings"
+	"unicode"
 )
 
 // Version is the version of the format that is written, and the only one that is read.
@@ -34,6 +35,30 @@ const (
 	KindSide    Kind = 0x81
 	KindTick    Kind = 0x82
 )
+
+func (k Kind) String() string {
+	switch k {
+	case KindHead:
+		return "head"
+	case KindRecords:
+		return "records"
+	case KindEnd:
+		return "end"
+	case KindSide:
+		return "side"
+	case KindTick:
+		return "tick"
+	}
+	return fmt.Sprintf("%#02x", uint8(k))
+}
+
+func (k Kind) known() bool {
+	switch k {
+	case KindHead, KindRecords, KindEnd, KindSide, KindTick:
+		return true
+	}
+	return false
+}
 
 // Skippable tells whether a reader may pass over an unknown frame of this kind.
 func (k Kind) Skippable() bool { return k&0x80 != 0 }
@@ -95,12 +120,11 @@ func appendFrame(dst []byte, k Kind, header []byte, body int) []byte {
 	return append(dst, header...)
 }
 
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// checksum is the CRC-32C of both, one after the other.
 func checksum(fixed, header []byte) uint32 {
-	var joint [16 + 4096]byte
-	if len(header) <= 4096 {
-		return column.Checksum(append(append(joint[:0], fixed...), header...))
-	}
-	return column.Checksum(append(append(make([]byte, 0, 16+len(header)), fixed...), header...))
+	return crc32.Update(crc32.Checksum(fixed, castagnoli), castagnoli, header)
 }
 
 // cursor reads a header; its first error sticks and everything after reads as zero.
@@ -116,10 +140,13 @@ func (c *cursor) fail(format string, a ...any) {
 	c.b = nil
 }
 
+// zeros is what a cursor yields after its error; nobody writes into it.
+var zeros [64]byte
+
 func (c *cursor) take(n int) []byte {
 	if n < 0 || n > len(c.b) {
 		c.fail("header ends early")
-		return make([]byte, min(max(n, 0), 64))
+		return zeros[:min(max(n, 0), len(zeros))]
 	}
 	x := c.b[:n:n]
 	c.b = c.b[n:]
@@ -158,6 +185,20 @@ func (c *cursor) text() string {
 		return ""
 	}
 	return string(c.take(int(n)))
+}
+
+// printable makes a text of a stream fit for a message: no control characters, not long.
+func printable(s string) string {
+	const most = 300
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, s)
 }
 
 func appendText(dst []byte, s string) []byte {

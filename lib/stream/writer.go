@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -45,8 +46,8 @@ func (w *Writer) Head(h Head) error {
 
 // Write writes an encoded frame of records.
 func (w *Writer) Write(f *Frame) error {
-	if !w.open {
-		return fmt.Errorf("stream: frame outside of a segment")
+	if !w.inside() {
+		return w.err
 	}
 	w.put(f.Head)
 	for _, p := range f.Body {
@@ -54,6 +55,14 @@ func (w *Writer) Write(f *Frame) error {
 	}
 	w.add(f.Records, &f.Totals)
 	return w.err
+}
+
+// inside tells whether a frame may be written now.
+func (w *Writer) inside() bool {
+	if w.err == nil && !w.open {
+		w.err = errors.New("stream: frame outside of a segment")
+	}
+	return w.err == nil
 }
 
 func (w *Writer) add(records int, t *flow.Totals) {
@@ -68,6 +77,9 @@ func (w *Writer) add(records int, t *flow.Totals) {
 // Pass writes a frame of records, side or tick frame of a Reader as it was read. The item's
 // body must be in memory.
 func (w *Writer) Pass(it *Item) error {
+	if !w.inside() {
+		return w.err
+	}
 	w.put(it.prefix)
 	w.put(it.body)
 	if it.Kind == KindRecords {
@@ -76,20 +88,34 @@ func (w *Writer) Pass(it *Item) error {
 	return w.err
 }
 
-// passFile is Pass for a frame whose body lies in its file.
+// passFile is Pass for a frame whose body lies in its file. A file that shrinks meanwhile
+// leaves a frame half written, so no more can be.
 func (w *Writer) passFile(it *Item, copyRange func(f io.ReaderAt, off, n int64) error) error {
+	if !w.inside() {
+		return w.err
+	}
 	w.put(it.prefix)
-	f, off, n := it.file, it.Offset+int64(len(it.prefix)), it.size
-	if w.err == nil && copyRange != nil {
-		w.err = copyRange(f, off, n)
-		w.length += uint64(n)
-	} else if w.err == nil {
-		var m int64
-		m, w.err = io.Copy(w.w, io.NewSectionReader(f, off, n))
-		w.length += uint64(m)
+	if w.err != nil {
+		return w.err
+	}
+	off := it.Offset + int64(len(it.prefix))
+	n := it.size
+	if copyRange != nil {
+		w.err = copyRange(it.file, off, n)
+	} else {
+		n, w.err = io.Copy(w.w, io.NewSectionReader(it.file, off, n))
+	}
+	w.length += uint64(n)
+	if w.err == nil && (n != it.size || !it.there()) {
+		w.err = fmt.Errorf("frame at offset %d: the file shrank while it was copied", it.Offset)
 	}
 	w.add(it.Batch.Selected(), &it.Batch.Totals)
 	return w.err
+}
+
+// there tells whether a frame that was left in its file is still there.
+func (it *Item) there() bool {
+	return it.file == nil || it.size == 0 || reaches(it.file, it.Offset+int64(len(it.prefix))+it.size)
 }
 
 // InMemory tells whether Pass can write the item: a lazy reader's frames are still in the file.
@@ -97,6 +123,9 @@ func (it *Item) InMemory() bool { return it.Kind != KindRecords || it.body != ni
 
 // Side writes a frame of a kind that readers may skip.
 func (w *Writer) Side(k Kind, header, body []byte) error {
+	if !w.inside() {
+		return w.err
+	}
 	w.put(appendFrame(nil, k, header, len(body)))
 	w.put(body)
 	return w.err
