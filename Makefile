@@ -4,6 +4,7 @@
 # make demo    the main pipeline on the capture in testdata, step by step
 # make interop the tests again beside nfdump, softflowd and tshark, installed by apt-get if missing
 # make bench   the tools beside their peers on the same data; N=1000000 records
+# make install the tools, their manual pages and completions, under PREFIX=/usr/local (and DESTDIR)
 # make fuzz    every fuzz target for FUZZTIME=60s
 
 TOOLS := $(patsubst %/main.go,%,$(wildcard nfcap/main.go nfexp/main.go nfcat/main.go nffilter/main.go nfagg/main.go nfpcap/main.go))
@@ -12,13 +13,32 @@ FUZZTIME ?= 60s
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PEERS := nfdump softflowd tshark
 
+PREFIX ?= /usr/local
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+MANDIR = $(DESTDIR)$(PREFIX)/share/man/man1
+BASHDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+FISHDIR = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+
 export CGO_ENABLED ?= 0
 
-.PHONY: all test check demo interop peers bench fuzz clean
+.PHONY: all install test check demo interop peers bench fuzz clean
 
 all:
 	@mkdir -p bin
 	go build -trimpath -ldflags='-s -w' -o bin/ $(addprefix ./,$(TOOLS))
+
+# the completions are what the built tools say of themselves
+install: all
+	install -d '$(BINDIR)' '$(MANDIR)' '$(BASHDIR)' '$(ZSHDIR)' '$(FISHDIR)'
+	@set -e; for tool in $(TOOLS); do \
+		echo "$$tool"; \
+		install -m 755 bin/$$tool '$(BINDIR)/'; \
+		install -m 644 $$tool/$$tool.1 '$(MANDIR)/'; \
+		bin/$$tool --completion bash > '$(BASHDIR)/'$$tool; \
+		bin/$$tool --completion zsh > '$(ZSHDIR)/'_$$tool; \
+		bin/$$tool --completion fish > '$(FISHDIR)/'$$tool.fish; \
+	done
 
 test:
 	go vet ./...

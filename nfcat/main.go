@@ -26,15 +26,15 @@ Examples:
   nfcat -r a.nf -r b.nf > both.nf            join files
   nfcat -r a.nf -z zstd > small.nf           compress
   nfcat -r a.nf --columns srcip,dstip,bytes | nfagg -s srcip/bytes
-  nfcat -r broken.nf --recover > whole.nf    keep what is whole of a damaged file
+  nfcat -r broken.nf --recover > whole.nf    keep what is whole of damaged data
   nfcat -r a.nf --count                      how many records
 
 Options:
   -r, --read FILE      read FILE; may be repeated; - is stdin, as is none at all
   -c, --limit N        stop after N records
       --columns LIST   keep only these fields (see --help-fields)
-  -z, --compress=WHAT  encode again, compressed: none, s2 or zstd; lz4, lzo and bz2
-                       of nfdump mean zstd
+  -z, --compress=WHAT  encode again, compressed: none, s2 or zstd; lz4, lzo and
+                       bz2 of nfdump mean zstd
   -y                   the same as -z=s2
       --compact        leave out for good what a filter dropped
       --recover        read on after damage, and say what was lost
@@ -79,7 +79,7 @@ func run(env *cli.Env) int {
 	c.stats = o.Bool("stats", false, "say what was read and written")
 	o.Printer("help-fields", "", "list the fields", cli.HelpFields)
 	o.Instead("R", "nfcat -r reads one file; give it once for each file")
-	if !o.Parse() || !o.NoArgs("filter with nffilter: nfcat -r FILE | nffilter "+cli.Quote(strings.Join(o.Args(), " "))) {
+	if !o.Parse() || !o.NoFilter(false) {
 		return env.Close()
 	}
 	if *y && *c.compress == "" {
@@ -92,7 +92,7 @@ func run(env *cli.Env) int {
 	defer env.Drain()()
 	switch {
 	case *c.count:
-		count(env, names, *c.recover)
+		count(env, names, &c)
 	case env.StdoutIsTerminal():
 		show(env, names, &c)
 	default:
@@ -172,11 +172,15 @@ func columns(env *cli.Env, list string) ([]flow.Key, bool) {
 }
 
 // count adds up what the headers of the frames say.
-func count(env *cli.Env, names []string, recover bool) {
+func count(env *cli.Env, names []string, c *config) {
 	var n uint64
-	env.Streams(names, stream.Options{Recover: recover, Lazy: true}, func(r *stream.Reader) error {
+	env.Streams(names, stream.Options{Recover: *c.recover, Lazy: true}, func(r *stream.Reader) error {
 		return r.Each(func(b *flow.Batch) error {
 			n += uint64(b.Selected())
+			if *c.limit > 0 && n >= *c.limit {
+				n = *c.limit
+				return stream.ErrLimit
+			}
 			return nil
 		})
 	})

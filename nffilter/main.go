@@ -97,7 +97,7 @@ func run(env *cli.Env) int {
 	w := &work{filter: f, invert: *c.invert}
 	switch {
 	case *c.count:
-		w.count(env, names)
+		w.count(env, names, *c.limit)
 	case env.StdoutIsTerminal():
 		w.show(env, names, *c.limit)
 	default:
@@ -222,7 +222,7 @@ func (w *work) show(env *cli.Env, names []string, limit uint64) {
 	}})
 }
 
-func (w *work) count(env *cli.Env, names []string) {
+func (w *work) count(env *cli.Env, names []string, limit uint64) {
 	var n uint64
 	env.Streams(names, stream.Options{Lazy: true}, func(r *stream.Reader) error {
 		return stream.Parallel(r, func(it *stream.Item) (uint64, error) {
@@ -240,6 +240,10 @@ func (w *work) count(env *cli.Env, names []string) {
 			return uint64(it.Batch.Selected()), nil
 		}, func(_ *stream.Item, k uint64) error {
 			n += k
+			if limit > 0 && n >= limit {
+				n = limit
+				return stream.ErrLimit
+			}
 			return nil
 		})
 	})

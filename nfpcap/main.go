@@ -34,9 +34,9 @@ Options:
                        icmp, general, maxlife; TIME as in 1h30m; may be repeated
   -m, --max-flows N    flows in the cache at most (1048576)
   -b, --biflow         one record for both directions (RFC 5103)
-  -T, --track LEVEL    what tells flows apart besides addresses: ip, proto, port,
-                       vlan or ether (port)
-      --tunnel WHICH   the header that makes the flow: outer (the default) or inner
+  -T, --track LEVEL    what tells flows apart besides addresses: ip, proto,
+                       port, vlan or ether (port)
+      --tunnel WHICH   the header that makes the flow: outer or inner (outer)
   -o, --options LIST   fat: keep MAC addresses
   -z, --compress=WHAT  none, s2 or zstd (none)
   -y                   the same as -z=s2
@@ -50,8 +50,8 @@ Options:
 The packet filter is the part of the filter language that a packet can answer:
 ip, net, port, proto, vlan, flags, and or not ( ).
 
-Exit status: 0 done, 1 failed, 2 wrong usage or filter, 3 done, but a capture was
-cut off or damaged.
+Exit status: 0 done, 1 failed, 2 wrong usage or filter, 3 done, but a capture
+was cut off or damaged.
 `
 
 type config struct {

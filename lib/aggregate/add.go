@@ -195,7 +195,7 @@ func (t *Table) addStretch(w *work, c *class, rows []int32) error {
 	if cap(w.records) < size*len(rows) {
 		w.records = make([]uint64, size*stretch)
 	}
-	w.scatter(c, &ends, size, rows)
+	w.scatter(c, &ends, size, rows, t.out)
 	begin := int32(0)
 	for s := range shards {
 		if end := ends[s]; end > begin {
@@ -211,9 +211,9 @@ func (t *Table) addStretch(w *work, c *class, rows []int32) error {
 // scatter writes each row as a record, its hash and then what an entry has, to the part of
 // w.records that belongs to its shard; ends has where those begin, and then where they end.
 // What follows reads one stretch of memory instead of a dozen.
-func (w *work) scatter(c *class, ends *[shards + 1]int32, size int, rows []int32) {
+func (w *work) scatter(c *class, ends *[shards + 1]int32, size int, rows []int32, out bool) {
 	in := &w.in
-	out := w.records[:size*len(rows)]
+	records := w.records[:size*len(rows)]
 	packets, bytes, flows, first, last := in.packets, in.bytes, in.flows, in.first, in.last
 	hashes := w.hashes[:len(rows)]
 	for j, r := range rows {
@@ -221,11 +221,13 @@ func (w *work) scatter(c *class, ends *[shards + 1]int32, size int, rows []int32
 		s := h >> (64 - shardBits)
 		at := int(ends[s]) * size
 		ends[s]++
-		rec := out[at : at+size : at+size]
+		rec := records[at : at+size : at+size]
 		a := (*[6]uint64)(rec)
 		a[0], a[1], a[2], a[3], a[4], a[5] = h, packets[r], bytes[r], flows[r], first[r], last[r]
 		if in.opackets != nil {
 			rec[6], rec[7] = in.opackets[r], in.obytes[r]
+		} else if out {
+			rec[6], rec[7] = 0, 0
 		}
 		if in.marks != nil {
 			rec[c.key] = in.marks[r]

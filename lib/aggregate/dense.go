@@ -35,23 +35,27 @@ func (t *Table) condense(w *work, rows []int32) []int32 {
 	}
 	sums, seen := d.sums[:product*t.fixed], d.seen[:product]
 	clear(seen)
-	if !t.out && !t.marks {
-		w.sumPlain(sums, seen, codes, rows)
+	if w.in.opackets == nil && w.in.marks == nil {
+		w.sumPlain(sums, seen, codes, rows, t.fixed)
 	} else {
 		t.sumExtra(w, sums, seen, codes, rows)
 	}
 	return w.unfold(product, t.fixed)
 }
 
-// sumPlain adds the rows up by code.
-func (w *work) sumPlain(sums []uint64, seen []uint8, codes []uint16, rows []int32) {
+// sumPlain adds rows up by code that have nothing but the first five counters of an entry of n
+// words.
+func (w *work) sumPlain(sums []uint64, seen []uint8, codes []uint16, rows []int32, n int) {
 	packets, bytes, flows, first, last := w.in.packets, w.in.bytes, w.in.flows, w.in.first, w.in.last
 	codes = codes[:len(rows)]
 	for j, r := range rows {
 		c := int(codes[j])
-		a := (*[5]uint64)(sums[c*5:])
+		a := (*[5]uint64)(sums[c*n:])
 		if seen[c] == 0 {
 			seen[c] = 1
+			for k := 5; k < n; k++ {
+				sums[c*n+k] = 0
+			}
 			a[0], a[1], a[2], a[3], a[4] = packets[r], bytes[r], flows[r], first[r], last[r]
 			continue
 		}

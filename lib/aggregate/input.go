@@ -141,6 +141,9 @@ func (t *Table) load(w *work, b *flow.Batch) error {
 	if t.out {
 		w.in.opackets = get(opacketsField, 0, sawOPackets)
 		w.in.obytes = get(obytesField, 0, sawOBytes)
+		if saw&(sawOPackets|sawOBytes) == 0 && !t.marks { // as most exporters: one direction a record
+			w.in.opackets, w.in.obytes = nil, nil
+		}
 	}
 	if err == nil && t.marks {
 		err = t.loadMarks(w, b)

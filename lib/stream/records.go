@@ -216,7 +216,7 @@ func fill(b *flow.Batch, dir []row) error {
 	if err := b.Link(); err != nil {
 		return corrupt("%v", err)
 	}
-	return nil
+	return agree(b)
 }
 
 // attach gives the columns their blocks of the body and checks all checksums.
@@ -243,7 +243,7 @@ func (d *directory) attach(b *flow.Batch, body []byte) error {
 	if b.Sel == nil && d.selected != b.N {
 		return corrupt("%d of %d records selected, but no selection", d.selected, b.N)
 	}
-	return agree(b)
+	return nil
 }
 
 // agree checks that a column of all shapes has a value for each record, and one of no shape
