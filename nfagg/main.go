@@ -8,6 +8,7 @@ import (
 
 	"nfpipe/lib/aggregate"
 	"nfpipe/lib/cli"
+	"nfpipe/lib/flow"
 	"nfpipe/lib/format"
 	"nfpipe/lib/ie"
 	"nfpipe/lib/stream"
@@ -201,13 +202,18 @@ func (j *job) run() {
 	}
 }
 
-// each gives every batch to add, on several goroutines, and counts what it read.
-func (j *job) each(add func(*stream.Item) error) bool {
+// each gives every batch to add, on several goroutines, and counts what it read. Of the
+// columns only those of the fields are read, if fields are given.
+func (j *job) each(fields []*ie.Field, add func(*stream.Item) error) bool {
 	var left *uint64
 	if j.limit > 0 {
 		left = &j.limit
 	}
-	return j.env.Streams(j.names, stream.Options{Lazy: true}, func(r *stream.Reader) error {
+	o := stream.Options{Lazy: true}
+	if fields != nil {
+		o.Want = flow.KeysOfAll(fields)
+	}
+	return j.env.Streams(j.names, o, func(r *stream.Reader) error {
 		j.before = j.meter.passed
 		return stream.Parallel(r, func(it *stream.Item) (struct{}, error) {
 			if it.Kind != stream.KindRecords || left != nil {

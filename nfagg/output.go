@@ -8,6 +8,7 @@ import (
 	"nfpipe/lib/cli"
 	"nfpipe/lib/flow"
 	"nfpipe/lib/format"
+	"nfpipe/lib/ie"
 	"nfpipe/lib/stream"
 )
 
@@ -27,7 +28,11 @@ func (j *job) records() {
 		j.meter.batch(it.Batch)
 		return j.meter.sum(it.Batch)
 	}}
-	j.env.Print(j.names, stream.Options{Lazy: true}, rows)
+	o := stream.Options{Lazy: true}
+	if fields := p.Fields(); fields != nil {
+		o.Want = append(flow.KeysOfAll(fields), flow.SumKeys()...)
+	}
+	j.env.Print(j.names, o, rows)
 	j.meter.passed = rows.Printed()
 	if rows.Printed() == 0 {
 		j.nothing(p)
@@ -52,7 +57,7 @@ func (j *job) groups() {
 		return
 	}
 	t, ok := j.table(j.keys)
-	if !ok || !j.each(func(it *stream.Item) error { return t.Add(it.Batch) }) {
+	if !ok || !j.each(t.Fields(), func(it *stream.Item) error { return t.Add(it.Batch) }) {
 		return
 	}
 	j.meter.table(t)
@@ -89,7 +94,7 @@ func (j *job) ranked() {
 		return
 	}
 	r := aggregate.NewRanker(j.order, j.top, 0)
-	if !j.each(func(it *stream.Item) error {
+	if !j.each(nil, func(it *stream.Item) error {
 		if p.Summarised() {
 			if err := j.meter.sum(it.Batch); err != nil {
 				return err
@@ -150,7 +155,11 @@ func (j *job) statistics() {
 		}
 	}
 	printers, ok := j.statPrinters()
-	if !ok || !j.each(func(it *stream.Item) error {
+	var fields []*ie.Field
+	for _, t := range tables {
+		fields = append(fields, t.Fields()...)
+	}
+	if !ok || !j.each(fields, func(it *stream.Item) error {
 		for _, t := range tables {
 			if err := t.Add(it.Batch); err != nil {
 				return err

@@ -28,6 +28,24 @@ func KeysOf(f *ie.Field) []Key {
 	return keys
 }
 
+// KeysOfAll lists the columns of several fields, never nil.
+func KeysOfAll(fields []*ie.Field) []Key {
+	keys := []Key{}
+	for _, f := range fields {
+		for _, k := range KeysOf(f) {
+			if !slices.Contains(keys, k) {
+				keys = append(keys, k)
+			}
+		}
+	}
+	return keys
+}
+
+// SumKeys lists the columns that Sum looks at.
+func SumKeys() []Key {
+	return KeysOfAll([]*ie.Field{protoField, packetsField, bytesField, flowsField, firstField, lastField})
+}
+
 // Project drops all columns but those of keys. A column that leans on a dropped one is decoded.
 func (b *Batch) Project(keys []Key) error {
 	kept := make([]int, len(b.Cols)) // new index+1

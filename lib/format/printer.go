@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nfpipe/lib/flow"
+	"nfpipe/lib/ie"
 )
 
 // Options are what holds for every mode.
@@ -145,4 +146,16 @@ func (p *Printer) Batch(dst []byte, b *flow.Batch, printed uint64) ([]byte, erro
 		return dst, err
 	}
 	return w.rows(dst, b), nil
+}
+
+// Fields lists the fields whose values are printed; nil when they depend on the records.
+func (p *Printer) Fields() []*ie.Field {
+	if p.family == familyJSON || p.family == familyLines {
+		return nil
+	}
+	fields := []*ie.Field{}
+	for i := range p.items {
+		fields = append(fields, p.items[i].sources...)
+	}
+	return fields
 }

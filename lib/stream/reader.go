@@ -39,12 +39,16 @@ type Options struct {
 	// Lazy makes the reader leave columns in a regular file until they are asked for. The file
 	// is read from its beginning, wherever its offset stands.
 	Lazy bool
+	// Want lists the columns that will be asked for. The reader may pass over others, and then
+	// they cannot be decoded, nor the frame passed on. Nil is all.
+	Want []flow.Key
 }
 
 // Reader reads a stream.
 type Reader struct {
 	opt       Options
 	in        *bufio.Reader
+	skips     discarder   // in, when it can pass over columns that are not wanted
 	file      io.ReaderAt // when columns may stay in the file
 	off       int64
 	err       error
@@ -71,7 +75,9 @@ func NewReader(r io.Reader, o Options) *Reader {
 	if o.Recover {
 		n = maxHeader + bufLen
 	}
-	return &Reader{opt: o, in: bufio.NewReaderSize(r, n)}
+	x := &Reader{opt: o, in: bufio.NewReaderSize(r, n)}
+	x.picks(r)
+	return x
 }
 
 // Status is the worst that was met so far, and what there is to say about it, a line each.
@@ -268,6 +274,9 @@ func (r *Reader) records(it *Item, header []byte, body int) (*Item, error) {
 			return nil, err
 		}
 		return r.give(it, dir.selected), nil
+	}
+	if r.skips != nil {
+		return r.pick(it, dir)
 	}
 	buf := bodyPool.Get().(*[]byte)
 	b.Defer(func() { bodyPool.Put(buf) })

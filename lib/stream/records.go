@@ -221,25 +221,34 @@ func fill(b *flow.Batch, dir []row) error {
 
 // attach gives the columns their blocks of the body and checks all checksums.
 func (d *directory) attach(b *flow.Batch, body []byte) error {
-	first := len(d.rows) - len(b.Cols)
 	for i, r := range d.rows {
-		p := body[r.off : r.off+r.len : r.off+r.len]
-		if column.Checksum(p) != r.block.CRC {
-			return corrupt("column %s: bad checksum", r.key.ID)
-		}
-		switch {
-		case i >= first:
-			b.Cols[i-first].Block.Data = p
-		case r.key.ID == shapeRow:
-			b.Codes.Block.Data = p
-		default:
-			sel, err := parseSelection(p, b.N, d.selected)
-			if err != nil {
-				return err
-			}
-			b.Sel = sel
+		if err := d.take(b, i, body[r.off:r.off+r.len:r.off+r.len]); err != nil {
+			return err
 		}
 	}
+	return d.whole(b)
+}
+
+// take gives row i its block.
+func (d *directory) take(b *flow.Batch, i int, p []byte) error {
+	r, first := &d.rows[i], len(d.rows)-len(b.Cols)
+	if column.Checksum(p) != r.block.CRC {
+		return corrupt("column %s: bad checksum", r.key.ID)
+	}
+	var err error
+	switch {
+	case i >= first:
+		b.Cols[i-first].Block.Data = p
+	case r.key.ID == shapeRow:
+		b.Codes.Block.Data = p
+	default:
+		b.Sel, err = parseSelection(p, b.N, d.selected)
+	}
+	return err
+}
+
+// whole checks a batch that has its blocks.
+func (d *directory) whole(b *flow.Batch) error {
 	if b.Sel == nil && d.selected != b.N {
 		return corrupt("%d of %d records selected, but no selection", d.selected, b.N)
 	}
