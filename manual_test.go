@@ -79,15 +79,13 @@ func section(page, name string) string {
 
 // Every option is in the usage text and in the page, and nothing else is.
 func TestManualHasEveryOption(t *testing.T) {
-	// what one letter does needs no long name in the usage text
-	short := map[string]bool{"--compress-default": true, "--aggregate-5tuple": true}
 	eachPage(t, func(t *testing.T, tool, usage, page string) {
 		all := tellingsOf(t, tool, usage, page)
 		if len(all.set) < 10 {
 			t.Fatalf("completion knows only %q", slices.Sorted(maps.Keys(all.set)))
 		}
 		for name := range all.set {
-			if !all.usage[name] && !short[name] {
+			if !all.usage[name] {
 				t.Errorf("%s -h has no entry for %s", tool, name)
 			}
 			if !all.page[name] {

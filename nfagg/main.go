@@ -219,7 +219,7 @@ func (j *job) each(fields []*ie.Field, add func(*stream.Item) error) bool {
 			if it.Kind != stream.KindRecords || left != nil {
 				return struct{}{}, nil
 			}
-			if err := add(it); err != nil {
+			if err := narrowed(it, o.Want, add); err != nil {
 				return struct{}{}, r.Lost(it, err)
 			}
 			return struct{}{}, nil
@@ -227,6 +227,23 @@ func (j *job) each(fields []*ie.Field, add func(*stream.Item) error) bool {
 			return j.count(r, it, left, add)
 		})
 	})
+}
+
+// narrowed gives add a batch of the selected records alone when they are few.
+func narrowed(it *stream.Item, want []flow.Key, add func(*stream.Item) error) error {
+	whole := it.Batch
+	b, err := whole.Narrow(want)
+	if err != nil || b == whole {
+		if err == nil {
+			err = add(it)
+		}
+		return err
+	}
+	it.Batch = b
+	err = add(it)
+	it.Batch = whole
+	b.Release()
+	return err
 }
 
 // count keeps the numbers of the summary, in the order of the stream; a limited run adds here.

@@ -31,6 +31,7 @@ func (j *job) records() {
 	o := stream.Options{Lazy: true}
 	if fields := p.Fields(); fields != nil {
 		o.Want = append(flow.KeysOfAll(fields), flow.SumKeys()...)
+		rows.Want = o.Want
 	}
 	j.env.Print(j.names, o, rows)
 	j.meter.passed = rows.Printed()

@@ -35,7 +35,7 @@ Options:
       --columns LIST   keep only these fields (see --help-fields)
   -z, --compress=WHAT  encode again, compressed: none, s2 or zstd; lz4, lzo and
                        bz2 of nfdump mean zstd
-  -y                   the same as -z=s2
+  -y, --compress-default  the same as -z=s2
       --compact        leave out for good what a filter dropped
       --recover        read on after damage, and say what was lost
       --count          print the number of records instead

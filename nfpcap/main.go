@@ -39,7 +39,7 @@ Options:
       --tunnel WHICH   the header that makes the flow: outer or inner (outer)
   -o, --options LIST   fat: keep MAC addresses
   -z, --compress=WHAT  none, s2 or zstd (none)
-  -y                   the same as -z=s2
+  -y, --compress-default  the same as -z=s2
       --no-history     do not say in the output how it was made
       --reproducible   equal input gives equal bytes: no time, no history
       --stats          say on stderr what was read and metered

@@ -17,6 +17,8 @@ type Rows struct {
 	Limit   uint64 // records; 0 is all
 	// Select, when set, decides which records of a batch count, by its Sel; false drops it.
 	Select func(*flow.Batch) (bool, error)
+	// Want lists the columns that are printed; nil when they depend on the records.
+	Want []flow.Key
 	// Seen, when set, is told of every item before it is printed, in the order of the stream.
 	Seen func(*stream.Item) error
 
@@ -77,7 +79,15 @@ func (p *Rows) rows(it *stream.Item, base uint64) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return p.Printer.Batch(make([]byte, 0, 64*it.Batch.N), it.Batch, base+it.Before)
+	b, err := it.Batch.Narrow(p.Want)
+	if err != nil {
+		return nil, err
+	}
+	text, err := p.Printer.Batch(make([]byte, 0, 128*b.Selected()), b, base+it.Before)
+	if b != it.Batch {
+		b.Release()
+	}
+	return text, err
 }
 
 // Printed is the number of records so far.

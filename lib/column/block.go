@@ -197,6 +197,10 @@ func (b *Block) plaintext(buf []byte) ([]byte, error) {
 		}
 		return out, nil
 	case Zstd:
+		var h zstd.Header // no memory for a size that the frame itself does not claim
+		if err := h.Decode(b.Data); err != nil || !h.HasFCS || h.FrameContentSize != uint64(b.Raw) {
+			return nil, corrupt("zstd block of %d bytes, %d stated", h.FrameContentSize, b.Raw)
+		}
 		d := zstdDecoders.Get().(*zstd.Decoder)
 		defer zstdDecoders.Put(d)
 		if cap(buf) < b.Raw {

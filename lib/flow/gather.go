@@ -3,6 +3,7 @@ package flow
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"nfpipe/lib/column"
 )
@@ -13,6 +14,23 @@ func (b *Batch) Compact() (*Batch, error) {
 	if b.Sel == nil {
 		return b, nil
 	}
+	return b.compact(nil)
+}
+
+// sparse is how many records there are at least for each that counts before Narrow pays.
+const sparse = 8
+
+// Narrow is Compact for one who looks at the columns of keys alone, when few records count;
+// otherwise, or when keys is nil, it returns b.
+func (b *Batch) Narrow(keys []Key) (*Batch, error) {
+	if b.Sel == nil || keys == nil || sparse*b.Sel.Count() > b.N {
+		return b, nil
+	}
+	return b.compact(keys)
+}
+
+// compact copies the columns of keys, all if keys is nil.
+func (b *Batch) compact(keys []Key) (*Batch, error) {
 	codes, err := b.ShapeCodes()
 	if err != nil {
 		return nil, err
@@ -24,6 +42,9 @@ func (b *Batch) Compact() (*Batch, error) {
 	places := map[uint64]places{}
 	for i := range b.Cols {
 		c := &b.Cols[i]
+		if keys != nil && !slices.Contains(keys, c.Key) {
+			continue
+		}
 		v, err := b.Vec(i)
 		if err != nil {
 			return nil, err
