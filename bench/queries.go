@@ -59,7 +59,6 @@ func queries(d *data) []query {
 		flowQuery("records by bytes", "", "-O bytes -n {n} -o line", 2),
 		flowQuery("selective list", "src net 10.0.0.0/24 and proto tcp and bytes > 1000000", "-o line", 0),
 		csvQuery(),
-		foreignQuery(),
 		meterQuery(),
 	}
 	return list
@@ -73,17 +72,6 @@ func csvQuery() query {
 		c.tidy = csvRules
 		if c.who == "nfdump" {
 			c.check = strings.Replace(c.line, "-o csv", "-q -N -6 -o 'fmt:"+fields+"'", 1)
-		}
-	}
-	return q
-}
-
-// foreignQuery reads the peer's own file.
-func foreignQuery() query {
-	q := flowQuery("srcip/bytes of nfdump's file", "", "-s srcip/bytes -n {n}", 4)
-	for i := range q.commands {
-		if c := &q.commands[i]; c.who != "nfdump" {
-			c.line = strings.Replace(c.line, fileOurs, fileNfdump, 1)
 		}
 	}
 	return q

@@ -3,7 +3,6 @@ package main
 
 import (
 	"os"
-	"strings"
 	"time"
 
 	"nfpipe/lib/aggregate"
@@ -33,20 +32,20 @@ Options:
                        needed; may be repeated
   -A, --aggregate LIST group by these fields (see --help-fields); addresses may
                        have a prefix length: srcip4/24,srcip6/64,dstport
-  -a                   group by the 5-tuple
+  -a, --aggregate-5tuple  group by addresses, ports and protocol
   -s, --stat STAT      rank the values of a field: FIELD[:p][/ORDER]..., as in
                        srcip/bytes, port:p/flows, record/bytes; may be repeated
-  -O, --order ORDER    sort by flows, packets, bytes, pps, bps, bpp, tstart, tend
-                       or duration; :a ascending, :d descending
+  -O, --order ORDER    sort by flows, packets, bytes, pps, bps, bpp, tstart,
+                       tend or duration; :a ascending, :d descending
   -n, --top N          the first N rows (10 for -s, all otherwise; 0 is all)
   -c, --limit N        look at the first N records only
-  -o, --output MODE    line, long, extended, biline, bilong, csv, json, ndjson, null,
-                       fmt:..., csv:... with %tokens (see --help-fields);
+  -o, --output MODE    line, long, extended, biline, bilong, csv, json, ndjson,
+                       null, fmt:..., csv:... with %tokens (see --help-fields);
                        a 6 behind a mode shows IPv6 in full
   -q, --quiet          no header and no summary
   -N, --plain          plain numbers, unscaled
   -6, --full-ipv6      IPv6 addresses in full
-      --raw            counters as they were sent, not scaled by the sampling rate
+      --raw            counters as sent, not scaled by the sampling rate
       --stats          say on stderr what was read and decoded
       --help-fields    list the fields and tokens
   -h, --help           show this help
@@ -110,7 +109,7 @@ func (j *job) parse() bool {
 	o.BoolVar(&j.format.Raw, "raw", false, "counters as they were sent")
 	wanted := o.Bool("stats", false, "say what was read and decoded")
 	o.Printer("help-fields", "", "list the fields and tokens", cli.HelpFields)
-	if !o.Parse() || !o.NoArgs("filter before nfagg: ... | nffilter "+cli.Quote(strings.Join(o.Args(), " "))+" | nfagg ...") {
+	if !o.Parse() || !o.NoFilter(true) {
 		return false
 	}
 	j.format.Location = time.Local

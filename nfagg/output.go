@@ -174,7 +174,11 @@ func (j *job) statistics() {
 	out := j.env.Out()
 	var last *format.Printer
 	for i, s := range j.stat {
-		j.stats.Add("values of "+s.Key.String(), int64(tables[i].Groups()))
+		what := "connections" // or what -A says: records have no one field
+		if !s.Record {
+			what = "values of " + s.Key.String()
+		}
+		j.stats.Add(what, int64(tables[i].Groups()))
 		for k, o := range s.Orders {
 			p := printers[i][k]
 			if err := p.print(out, tables[i], o, j.top); err != nil {

@@ -201,7 +201,15 @@ func (w *work) pass(env *cli.Env, names []string, c *config) {
 		return stream.Verdict{Frame: f}, err
 	}
 	s := env.Stats(*c.stats)
-	env.Streams(names, stream.Options{Lazy: true}, t.Run)
+	in := stream.Options{Lazy: true}
+	if keep && !t.Limited {
+		in.Leave, in.Want = true, flow.KeysOfAll(w.filter.Fields())
+		t.Select = func(b *flow.Batch) (bool, error) {
+			m, err := w.match(b)
+			return m != filter.None, err
+		}
+	}
+	env.Streams(names, in, t.Run)
 	s.Add("records read", int64(t.Stats.Read))
 	s.Add("records passed on", int64(t.Stats.Written))
 	s.Add("frames dropped", int64(t.Stats.Dropped))

@@ -13,9 +13,10 @@ import (
 )
 
 // output takes records in columns. put returns empty columns for the next; end finishes.
+// Of captures none of which could be read, nothing is written.
 type output interface {
 	put(*meter.Columns) (*meter.Columns, error)
-	end(damaged bool) error
+	end(read, damaged bool) error
 }
 
 // meterAll meters all captures through one cache, as if they were one.
@@ -29,9 +30,9 @@ func meterAll(env *cli.Env, c *config, names []string, out output) {
 	}
 	m := meter.New(c.meter, emit)
 	var total capture.Counts
-	damaged := false
+	read, damaged := false, false
 	for _, name := range names {
-		counts, err := feed(env, c, name, func(ps []packet.Packet) error {
+		opened, counts, err := feed(env, c, name, func(ps []packet.Packet) error {
 			m.Add(ps)
 			return outErr
 		})
@@ -39,7 +40,7 @@ func meterAll(env *cli.Env, c *config, names []string, out output) {
 		if outErr != nil {
 			break
 		}
-		damaged = damaged || err != nil
+		read, damaged = read || opened, damaged || err != nil
 	}
 	if outErr == nil {
 		m.Flush()
@@ -47,7 +48,7 @@ func meterAll(env *cli.Env, c *config, names []string, out output) {
 	if outErr == nil && cols.Len() > 0 {
 		_, outErr = out.put(cols)
 	}
-	if err := out.end(damaged); outErr == nil {
+	if err := out.end(read, damaged); outErr == nil {
 		outErr = err
 	}
 	if outErr != nil {
@@ -56,13 +57,13 @@ func meterAll(env *cli.Env, c *config, names []string, out output) {
 	report(env, c, total, m.Stats())
 }
 
-// feed meters one capture. What it could not read it has said; the error tells that there was
-// something.
-func feed(env *cli.Env, c *config, name string, use func([]packet.Packet) error) (capture.Counts, error) {
+// feed meters one capture; opened tells that it is one. What it could not read it has said; the
+// error tells that there was something.
+func feed(env *cli.Env, c *config, name string, use func([]packet.Packet) error) (opened bool, _ capture.Counts, _ error) {
 	in, err := source.Open(name, env.Stdin)
 	if err != nil {
 		env.Error(err)
-		return capture.Counts{}, err
+		return false, capture.Counts{}, err
 	}
 	defer in.Close()
 	r, err := capture.NewReader(in)
@@ -70,16 +71,16 @@ func feed(env *cli.Env, c *config, name string, use func([]packet.Packet) error)
 	case errors.Is(err, io.EOF):
 		err = fmt.Errorf("%s: no capture: the input is empty", in.Name)
 		env.Damagedf("%w", err)
-		return capture.Counts{}, err
+		return false, capture.Counts{}, err
 	case errors.Is(err, capture.ErrFormat):
-		env.Errorf("%s is %s, not a capture", in.Name, in.Kind)
+		env.Errorf("%s is no capture: %s", in.Name, in.Kind)
 		if in.Kind == source.Stream {
 			env.Hintf("it holds flow records already: nfcat -r %s", cli.Quote(name))
 		}
-		return capture.Counts{}, err
+		return false, capture.Counts{}, err
 	case err != nil:
 		env.Damagedf("%s: %w", in.Name, err)
-		return capture.Counts{}, err
+		return false, capture.Counts{}, err
 	}
 	var useErr error
 	counts, err := capture.Feed(r, &packet.Parser{Decap: c.decap}, func(ps []packet.Packet) error {
@@ -92,7 +93,7 @@ func feed(env *cli.Env, c *config, name string, use func([]packet.Packet) error)
 	if counts.UnknownLink > 0 {
 		env.Warnf("%s: %d packets of a link type that is not known", in.Name, counts.UnknownLink)
 	}
-	return counts, err
+	return true, counts, err
 }
 
 func add(t *capture.Counts, c capture.Counts) {

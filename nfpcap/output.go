@@ -11,6 +11,8 @@ import (
 // frames writes a stream. Encoding runs beside metering, on two sets of columns in turn.
 type frames struct {
 	w     *stream.Writer
+	head  stream.Head // written before the first frame
+	begun bool
 	comp  column.Comp
 	full  chan *meter.Columns
 	empty chan *meter.Columns
@@ -25,20 +27,18 @@ func newFrames(env *cli.Env, c *config) (*frames, bool) {
 	}
 	f := &frames{w: stream.NewWriter(env.Stdout), comp: comp, full: make(chan *meter.Columns), empty: make(chan *meter.Columns, 1), done: make(chan struct{})}
 	f.empty <- meter.NewColumns(c.mac)
-	var h stream.Head
 	if !c.plain {
-		h.Created = cli.Now()
+		f.head.Created = cli.Now()
 		if env.Keeps(c.noHistory) {
-			h.History.Add(env.History())
+			f.head.History.Add(env.History())
 		}
 	}
-	go f.run(h)
+	go f.run()
 	return f, true
 }
 
-func (f *frames) run(h stream.Head) {
+func (f *frames) run() {
 	defer close(f.done)
-	f.err = f.w.Head(h)
 	for cols := range f.full {
 		if f.err == nil {
 			f.err = f.write(cols)
@@ -53,6 +53,9 @@ func (f *frames) run(h stream.Head) {
 }
 
 func (f *frames) write(cols *meter.Columns) error {
+	if err := f.begin(); err != nil {
+		return err
+	}
 	b := cols.Batch()
 	defer b.Release()
 	frame, err := stream.EncodeFrame(b, f.comp, false)
@@ -60,6 +63,15 @@ func (f *frames) write(cols *meter.Columns) error {
 		return err
 	}
 	return f.w.Write(frame)
+}
+
+// begin writes the head, once.
+func (f *frames) begin() error {
+	if f.begun {
+		return nil
+	}
+	f.begun = true
+	return f.w.Head(f.head)
 }
 
 func (f *frames) put(cols *meter.Columns) (*meter.Columns, error) {
@@ -76,15 +88,18 @@ func (f *frames) put(cols *meter.Columns) (*meter.Columns, error) {
 	return next, nil
 }
 
-func (f *frames) end(damaged bool) error {
+func (f *frames) end(read, damaged bool) error {
 	close(f.full)
 	<-f.done
-	if f.err != nil {
+	if f.err != nil || !read {
 		return f.err
+	}
+	if err := f.begin(); err != nil {
+		return err
 	}
 	e := stream.End{}
 	if damaged {
-		e.Status, e.Reason = stream.Partial, "a capture was cut off or damaged"
+		e.Status, e.Reason = stream.Partial, "a capture was cut off, damaged or missing"
 	}
 	return f.w.End(e)
 }
@@ -119,4 +134,4 @@ func (l *lines) put(cols *meter.Columns) (*meter.Columns, error) {
 	return cols, err
 }
 
-func (l *lines) end(bool) error { return nil }
+func (l *lines) end(bool, bool) error { return nil }

@@ -227,16 +227,17 @@ func (m *Meter) endedBy(e *entry, p *packet.Packet) EndReason {
 }
 
 // closing notes FIN and RST, which bring the entry's end nearer.
+// Without ports an entry is many connections, and the end of one says nothing.
 func (m *Meter) closing(n uint32, e *entry, d int, p *packet.Packet) {
+	if m.config.Track == TrackIP || m.config.Track == TrackProto {
+		return
+	}
 	before := e.class
 	if p.TCPFlags&tcpRST != 0 {
 		e.state |= reset
 	}
 	if p.TCPFlags&tcpFIN != 0 {
 		e.state |= finForward << d
-	}
-	if m.config.Track == TrackIP {
-		return
 	}
 	switch {
 	case e.state&reset != 0:

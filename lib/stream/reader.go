@@ -42,6 +42,9 @@ type Options struct {
 	// Want lists the columns that will be asked for. The reader may pass over others, and then
 	// they cannot be decoded, nor the frame passed on. Nil is all.
 	Want []flow.Key
+	// Leave makes it read columns up to the last wanted and leave the rest of the frame in the
+	// input: a Transform with Select hands it on unread.
+	Leave bool
 }
 
 // Reader reads a stream.
@@ -49,6 +52,7 @@ type Reader struct {
 	opt       Options
 	in        *bufio.Reader
 	skips     discarder   // in, when it can pass over columns that are not wanted
+	left      int         // bytes of the frame before that are still in the input
 	file      io.ReaderAt // when columns may stay in the file
 	off       int64
 	err       error
@@ -135,7 +139,11 @@ func (r *Reader) Lost(it *Item, err error) error {
 func (r *Reader) Next() (*Item, error) {
 	for r.err == nil {
 		at := r.off
-		it, err := r.frame()
+		it, err := (*Item)(nil), r.passLeft()
+		if err == nil {
+			at = r.off
+			it, err = r.frame()
+		}
 		if err != nil {
 			r.end(at, err)
 		} else if it != nil {

@@ -16,6 +16,9 @@ type Transform struct {
 	// Work says what becomes of a frame of records; it runs on several goroutines. Nil passes
 	// all. An error that Reader.Lost knows as damage costs the frame.
 	Work func(*flow.Batch) (Verdict, error)
+	// Select, when set, does the same for a reader with Leave: it leaves the records that go on
+	// selected, or reports that none does. Frames keep their selection.
+	Select func(*flow.Batch) (bool, error)
 	// Copy writes n bytes at off of the input file; nil reads and writes them.
 	Copy func(f io.ReaderAt, off, n int64) error
 	Comp column.Comp // of frames that are encoded again
@@ -46,6 +49,9 @@ var ErrLimit = errors.New("record limit reached")
 
 // Run reads r to its end and writes its segments.
 func (t *Transform) Run(r *Reader) error {
+	if t.Select != nil && r.opt.Leave && r.skips != nil {
+		return t.inTurn(r)
+	}
 	entry := -1
 	var read uint64
 	return Parallel(r, func(it *Item) (Verdict, error) {
@@ -72,6 +78,66 @@ func (t *Transform) Run(r *Reader) error {
 		return t.W.Pass(it)
 	})
 }
+
+// inTurn is Run for a reader that leaves part of each frame in its input: one frame is finished
+// before the next is read.
+func (t *Transform) inTurn(r *Reader) error {
+	entry := -1
+	var read uint64
+	for {
+		it, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		switch it.Kind {
+		case KindHead:
+			entry, read = -1, 0
+			err = t.head(it.Head, &entry)
+		case KindEnd:
+			err = t.end(it, it.End, entry, read)
+		case KindRecords:
+			read += it.Count
+			err = t.selected(r, it)
+			it.Batch.Release()
+			if err == errCutOff {
+				return nil
+			}
+		default:
+			err = t.W.Pass(it)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// selected writes what Select leaves of a frame.
+func (t *Transform) selected(r *Reader, it *Item) error {
+	t.Stats.Frames++
+	t.Stats.Read += it.Count
+	ok, err := t.Select(it.Batch)
+	if err != nil {
+		return r.Lost(it, err)
+	}
+	if !ok {
+		t.Stats.Dropped++
+		return nil
+	}
+	t.Stats.Passed++
+	t.Stats.Written += uint64(it.Batch.Selected())
+	err = t.W.passOn(r, it)
+	if errors.Is(err, io.ErrUnexpectedEOF) { // and what was written ends there too
+		r.problem(Truncated, "truncated after %d records, in the middle of a frame", it.Before)
+		return errCutOff
+	}
+	return err
+}
+
+// errCutOff ends a run whose input ended in the middle of a frame that was half written.
+var errCutOff = errors.New("input ends in the middle of a frame")
 
 func (t *Transform) head(h *Head, entry *int) error {
 	if t.Plain {

@@ -2,21 +2,25 @@ package stream
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"io"
 	"math/bits"
 	"slices"
 
+	"nfpipe/lib/column"
 	"nfpipe/lib/flow"
 )
 
 // A reader that knows which columns are wanted passes over the others: in a pipe their bytes are
-// not even copied.
+// not even copied. With Leave the bytes behind the last wanted column stay in the input until
+// the frame is written with passLeft, or the next frame is read.
 
-// discarder is an input that can pass over bytes without reading them.
+// discarder is an input that can pass over bytes, or hand them on, without reading them.
 type discarder interface {
 	io.Reader
 	Discard(n int64) error
+	CopyTo(w io.Writer, n int64) error
 }
 
 // pickLen is the buffer of such a reader: small, for what it holds of columns was copied in
@@ -47,6 +51,26 @@ func (r *Reader) pass(n int) error {
 	return nil
 }
 
+// copyLeft writes what is left of a frame in the input.
+func (r *Reader) copyLeft(w io.Writer) (int64, error) {
+	n := int64(r.left)
+	k := min(r.left, r.in.Buffered())
+	p, err := r.in.Peek(k)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := w.Write(p); err != nil {
+		return 0, err
+	}
+	r.in.Discard(k)
+	if err := r.skips.CopyTo(w, int64(r.left-k)); err != nil {
+		return int64(k), err
+	}
+	r.off += n
+	r.left = 0
+	return n, nil
+}
+
 // errPassedOver is what a column says that was not wanted and is asked for all the same.
 var errPassedOver = errors.New("column was passed over")
 
@@ -71,9 +95,20 @@ func (r *Reader) pick(it *Item, dir directory) (*Item, error) {
 			wanted[first+j] = true
 		}
 	}
+	if r.opt.Leave {
+		last := len(wanted) - 1
+		for ; !wanted[last]; last-- {
+		}
+		for i := range wanted[:last] {
+			wanted[i] = true
+		}
+	}
 	buf := bodyPool.Get().(*[]byte)
 	b.Defer(func() { bodyPool.Put(buf) })
-	err := r.pickRows(b, dir, wanted, buf)
+	p, err := r.pickRows(b, dir, wanted, buf)
+	if r.opt.Leave {
+		it.body = p
+	}
 	if err == nil {
 		err = dir.whole(b)
 	}
@@ -90,7 +125,8 @@ func (r *Reader) pick(it *Item, dir directory) (*Item, error) {
 	return nil, err
 }
 
-func (r *Reader) pickRows(b *flow.Batch, dir directory, wanted []bool, buf *[]byte) error {
+// pickRows reads the wanted rows into buf and returns what of it they take.
+func (r *Reader) pickRows(b *flow.Batch, dir directory, wanted []bool, buf *[]byte) ([]byte, error) {
 	need, over := 0, 0
 	for i, d := range dir.rows {
 		if wanted[i] {
@@ -111,7 +147,7 @@ func (r *Reader) pickRows(b *flow.Batch, dir directory, wanted []bool, buf *[]by
 		}
 		if over > 0 {
 			if err := r.pass(over); err != nil {
-				return err
+				return nil, err
 			}
 			over = 0
 		}
@@ -119,16 +155,71 @@ func (r *Reader) pickRows(b *flow.Batch, dir directory, wanted []bool, buf *[]by
 		rest = rest[d.len:]
 		k, err := io.ReadFull(r.in, p)
 		if r.off += int64(k); err != nil {
-			return unexpected(err)
+			return nil, unexpected(err)
 		}
 		if err := dir.take(b, i, p); err != nil {
 			damage = err
 		}
 	}
-	if over > 0 {
-		if err := r.pass(over); err != nil {
-			return err
+	r.left = over
+	if !r.opt.Leave || damage != nil {
+		if err := r.passLeft(); err != nil {
+			return nil, err
 		}
 	}
-	return damage
+	return (*buf)[:need:need], damage
+}
+
+// passLeft passes over what is left of a frame.
+func (r *Reader) passLeft() error {
+	n := r.left
+	r.left = 0
+	if n == 0 {
+		return nil
+	}
+	return r.pass(n)
+}
+
+// passOn writes a frame with the selection that it has now, what is left of it in the input
+// included.
+func (w *Writer) passOn(r *Reader, it *Item) error {
+	head, body := it.prefix, it.body
+	if sel := it.Batch.Sel; sel != nil {
+		var block *column.Block
+		head, block, body = reselect(head, body, it.Batch)
+		w.put(head)
+		w.put(block.Data)
+	} else {
+		w.put(head)
+	}
+	w.put(body)
+	if w.err == nil && r.left > 0 {
+		var n int64
+		n, w.err = r.copyLeft(w.w)
+		w.length += uint64(n)
+	}
+	w.add(it.Batch.Selected(), &it.Batch.Totals)
+	return w.err
+}
+
+// reselect returns the start of a frame with another selection, the selection's block, and the
+// body behind it.
+func reselect(head, body []byte, b *flow.Batch) ([]byte, *column.Block, []byte) {
+	block := selectionBlock(b.Sel, b.N)
+	header := head[prefixLen:]
+	rows := int(binary.LittleEndian.Uint16(header[fixedIn-2:]))
+	at := len(header) - rows*rowLen
+	size := int(binary.LittleEndian.Uint32(head[12:])) + len(block.Data)
+	out := append(make([]byte, 0, len(header)+rowLen), header[:at]...)
+	out = appendRow(out, flow.Key{ID: selectionRow}, block, -1)
+	c := cursor{b: header[at:]}
+	if first := parseRow(&c, 0); first.key.ID == selectionRow {
+		body, size, at = body[first.len:], size-first.len, at+rowLen
+	} else {
+		rows++
+	}
+	out = append(out, header[at:]...)
+	binary.LittleEndian.PutUint32(out[4:], uint32(b.Selected()))
+	binary.LittleEndian.PutUint16(out[fixedIn-2:], uint16(rows))
+	return appendFrame(nil, KindRecords, out, size), block, body
 }
