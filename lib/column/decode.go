@@ -2,6 +2,7 @@ package column
 
 import (
 	"encoding/binary"
+	"sync"
 )
 
 // cursor reads a body; its first error sticks and everything after reads as zero.
@@ -213,17 +214,21 @@ func (c *cursor) patch(dst []uint64, sym []byte, dict *[256]uint64, d int, esc u
 	}
 }
 
+var codePool = sync.Pool{New: func() any { return new([]uint16) }}
+
 func (c *cursor) dictInts(dst []uint64, depth int) {
 	d := c.count(min(len(dst), MaxValues), "entries")
 	dict := getInts(d)
 	defer putInts(dict)
 	c.ints(*dict, depth+1)
-	codes := make([]uint16, len(dst))
-	c.codes(codes, d, depth)
+	codes := codePool.Get().(*[]uint16)
+	defer codePool.Put(codes)
+	*codes = grow(*codes, len(dst))
+	c.codes(*codes, d, depth)
 	if c.err != nil {
 		return
 	}
-	for i, e := range codes {
+	for i, e := range *codes {
 		dst[i] = (*dict)[e]
 	}
 }
@@ -260,9 +265,11 @@ func (c *cursor) codes(dst []uint16, entries, depth int) {
 			dst[i] = uint16(x)
 		}
 	case 2:
-		sym := make([]byte, len(dst))
-		c.symbols(sym)
-		for i, x := range sym {
+		buf := bufPool.Get().(*[]byte)
+		defer bufPool.Put(buf)
+		*buf = grow(*buf, len(dst))
+		c.symbols(*buf)
+		for i, x := range *buf {
 			dst[i] = uint16(x)
 		}
 	default:
