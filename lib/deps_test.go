@@ -14,7 +14,7 @@ const module = "nfpipe"
 // lower lines, never a neighbour. A directory inside a package's directory
 // belongs to its layer and may import it.
 var layers = [][]string{
-	{"ie", "ipset", "column"},
+	{"ie", "ipset", "column", "spell"},
 	{"flow", "packet", "source"},
 	{"netflow", "sflow", "filter", "aggregate", "meter", "format"},
 	{"stream", "nfdump", "capture", "transport"},
@@ -28,7 +28,7 @@ var programs = []string{"nfcap", "nfexp", "nfcat", "nffilter", "nfagg", "nfpcap"
 
 // pure packages never touch the operating system: what they open comes to
 // them as a value.
-var pure = []string{"ie", "ipset", "column", "flow", "packet", "netflow", "sflow", "filter", "aggregate", "format"}
+var pure = []string{"ie", "spell", "ipset", "column", "flow", "packet", "netflow", "sflow", "filter", "aggregate", "format"}
 
 // outside is what a pure package must not import, itself and all below it.
 var outside = []string{"os", "syscall", "net", "golang.org/x/sys", "golang.org/x/term"}

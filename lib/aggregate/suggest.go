@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"nfpipe/lib/ie"
+	"nfpipe/lib/spell"
 )
 
 // suggest is a hint that names the field nearest to a word that is none, or "".
@@ -25,7 +26,7 @@ func nearest(word string, list []string) string {
 	}
 	best, least := "", 1+len(word)/3
 	for _, s := range list {
-		if d := distance(word, s); d < least || d == least && best == "" {
+		if d := spell.Distance(word, s); d < least || d == least && best == "" {
 			best, least = s, d
 		}
 	}
@@ -33,25 +34,4 @@ func nearest(word string, list []string) string {
 		return ""
 	}
 	return "; did you mean " + best + "?"
-}
-
-// distance is the number of letters to insert, drop or replace.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

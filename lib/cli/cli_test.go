@@ -372,14 +372,3 @@ func TestProgressLeavesATidyTerminal(t *testing.T) {
 		t.Errorf("%q, want %q", said, want)
 	}
 }
-
-func TestEdits(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"quite", "quiet", 2}, {"stat", "stats", 1}, {"kitten", "sitting", 3}} {
-		if got := edits(c.a, c.b); got != c.want {
-			t.Errorf("%s, %s: %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"nfpipe/lib/spell"
 )
 
 // Version is what -V prints.
@@ -290,30 +292,9 @@ func plainCause(err *pflag.InvalidValueError) string {
 func (o *Options) nearest(name string) string {
 	best, at := "", 3
 	o.VisitAll(func(f *pflag.Flag) {
-		if d := edits(name, f.Name); d < at && !f.Hidden {
+		if d := spell.Distance(name, f.Name); d < at && !f.Hidden {
 			best, at = f.Name, d
 		}
 	})
 	return best
-}
-
-// edits is the number of letters to insert, delete or change to make a into b.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := diagonal
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			diagonal = row[j]
-			row[j] = min(change, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
 }

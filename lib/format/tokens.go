@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"nfpipe/lib/ie"
+	"nfpipe/lib/spell"
 )
 
 // textModes are the named text formats.
@@ -124,7 +125,7 @@ func nearTokens(tok string) []string {
 	for i := range fields {
 		for _, t := range append([]string{fields[i].Token}, fields[i].Tokens...) {
 			if t != "" {
-				all = append(all, scored{t, distance(tok, t)})
+				all = append(all, scored{t, spell.Distance(tok, t)})
 			}
 		}
 	}
@@ -134,28 +135,6 @@ func nearTokens(tok string) []string {
 		out = append(out, "%"+s.tok)
 	}
 	return out
-}
-
-// distance is the number of single-character edits between two words; long words are cut.
-func distance(a, b string) int {
-	a, b = a[:min(len(a), 16)], b[:min(len(b), 16)]
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // compileTokens makes a text mode.
