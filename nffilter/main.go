@@ -194,10 +194,10 @@ func (w *work) pass(env *cli.Env, names []string, c *config) {
 		switch {
 		case err != nil || m == filter.None:
 			return stream.Verdict{Drop: true}, err
-		case m == filter.All && (b.Sel == nil || keep):
+		case keep || b.Sel == nil: // the frame as it came, with its selection
 			return stream.Verdict{}, nil
 		}
-		f, err := stream.EncodeFrame(b, column.None, keep)
+		f, err := stream.EncodeFrame(b, column.None, false)
 		return stream.Verdict{Frame: f}, err
 	}
 	s := env.Stats(*c.stats)

@@ -38,7 +38,8 @@ type Stats struct {
 	Read, Written                    uint64 // records
 }
 
-// Verdict is what becomes of a frame: nothing, the frame as it came, or another in its place.
+// Verdict is what becomes of a frame: nothing, the frame as it came but for its selection, or
+// another in its place.
 type Verdict struct {
 	Drop  bool
 	Frame *Frame

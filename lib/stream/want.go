@@ -180,19 +180,9 @@ func (r *Reader) passLeft() error {
 	return r.pass(n)
 }
 
-// passOn writes a frame with the selection that it has now, what is left of it in the input
-// included.
+// passOn is Pass for a frame of which a part is left in the input.
 func (w *Writer) passOn(r *Reader, it *Item) error {
-	head, body := it.prefix, it.body
-	if sel := it.Batch.Sel; sel != nil {
-		var block *column.Block
-		head, block, body = reselect(head, body, it.Batch)
-		w.put(head)
-		w.put(block.Data)
-	} else {
-		w.put(head)
-	}
-	w.put(body)
+	w.put(w.begin(it))
 	if w.err == nil && r.left > 0 {
 		var n int64
 		n, w.err = r.copyLeft(w.w)

@@ -74,18 +74,30 @@ func (w *Writer) add(records int, t *flow.Totals) {
 	w.totals.Add(t)
 }
 
-// Pass writes a frame of records, side or tick frame of a Reader as it was read. The item's
-// body must be in memory.
+// Pass writes a frame of records, side or tick frame of a Reader as it was read; of records,
+// fewer may be selected since. The item's body must be in memory.
 func (w *Writer) Pass(it *Item) error {
 	if !w.inside() {
 		return w.err
 	}
-	w.put(it.prefix)
-	w.put(it.body)
+	w.put(w.begin(it))
 	if it.Kind == KindRecords {
 		w.add(it.Batch.Selected(), &it.Batch.Totals)
 	}
 	return w.err
+}
+
+// begin writes the start of a frame, with the selection that its batch has now, and returns
+// what of its body is in memory and comes next.
+func (w *Writer) begin(it *Item) []byte {
+	if it.Kind != KindRecords || uint64(it.Batch.Selected()) == it.Count {
+		w.put(it.prefix)
+		return it.body
+	}
+	head, block, body := reselect(it.prefix, it.body, it.Batch)
+	w.put(head)
+	w.put(block.Data)
+	return body
 }
 
 // passFile is Pass for a frame whose body lies in its file. A file that shrinks meanwhile
@@ -94,7 +106,7 @@ func (w *Writer) passFile(it *Item, copyRange func(f io.ReaderAt, off, n int64) 
 	if !w.inside() {
 		return w.err
 	}
-	w.put(it.prefix)
+	w.put(w.begin(it))
 	if w.err != nil {
 		return w.err
 	}
