@@ -151,9 +151,8 @@ func resolve(host string) ([]netip.Addr, error) {
 
 // work decides about batches on several goroutines.
 type work struct {
-	filter  *filter.Filter
-	invert  bool
-	compact bool
+	filter *filter.Filter
+	invert bool
 }
 
 // match leaves the records of b selected that are to be passed on.

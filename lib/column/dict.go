@@ -12,7 +12,6 @@ import (
 type Builder struct {
 	v     Vec
 	temp  []uint16 // Addr: first-seen code of each value
-	seen  []uint16 // Addr: for IPv4 then IPv6, the first-seen code of each sorted entry
 	t4    addrTable[uint32]
 	t6    addrTable[V6]
 	next  uint16

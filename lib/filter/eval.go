@@ -102,7 +102,6 @@ type evaluator struct {
 	free   []flow.Bitmap
 	runs   []run   // entries of a dictionary that match
 	table  []uint8 // by entry or by value: 1 if it matches
-	bits   []uint64
 }
 
 type view struct {

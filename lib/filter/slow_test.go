@@ -239,9 +239,7 @@ func (w *world) encoded(b *flow.Batch) *flow.Batch {
 func dictionary(v *column.Vec) *column.Vec {
 	d := &column.Vec{Kind: column.Int, Form: column.Dict, N: v.N}
 	d.Ints = make([]uint64, 0, v.N)
-	for _, s := range normalSingles(v.Ints) {
-		d.Ints = append(d.Ints, s)
-	}
+	d.Ints = append(d.Ints, normalSingles(v.Ints)...)
 	code := map[uint64]uint16{}
 	for i, x := range d.Ints {
 		code[x] = uint16(i)

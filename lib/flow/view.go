@@ -58,9 +58,8 @@ func (b *Batch) single(f *ie.Field) (View, bool, error) {
 	if at < 0 {
 		return View{}, true, nil
 	}
-	mask := b.Cols[at].Shapes
 	if f.Family != ie.AnyFamily && b.Cols[at].Block.Kind == column.Int {
-		mask = 0
+		mask := uint64(0)
 		for s := range b.Shapes {
 			if b.source(f, s) == at {
 				mask |= 1 << s
