@@ -19,15 +19,17 @@ func (j *job) records() {
 		return
 	}
 	rows := &cli.Rows{Printer: p, Limit: j.limit, Seen: func(it *stream.Item) error {
-		if it.Kind == stream.KindEnd {
+		switch it.Kind {
+		case stream.KindEnd:
 			j.meter.segment(it.End)
+		case stream.KindRecords:
+			j.meter.batch(it.Batch)
 		}
-		if it.Kind != stream.KindRecords || !p.Summarised() {
-			return nil
-		}
-		j.meter.batch(it.Batch)
-		return j.meter.sum(it.Batch)
+		return nil
 	}}
+	if p.Summarised() {
+		rows.Sum = j.meter.sum
+	}
 	o := stream.Options{Lazy: true}
 	if fields := p.Fields(); fields != nil {
 		o.Want = append(flow.KeysOfAll(fields), flow.SumKeys()...)

@@ -19,6 +19,8 @@ type Rows struct {
 	Select func(*flow.Batch) (bool, error)
 	// Want lists the columns that are printed; nil when they depend on the records.
 	Want []flow.Key
+	// Sum, when set, adds up the records printed; it runs on several goroutines.
+	Sum func(*flow.Batch) error
 	// Seen, when set, is told of every item before it is printed, in the order of the stream.
 	Seen func(*stream.Item) error
 
@@ -54,6 +56,11 @@ func (p *Rows) Run(e *Env, r *stream.Reader) error {
 			}
 			n = p.Limit - p.printed
 		}
+		if p.Limit > 0 && n > 0 && p.Sum != nil { // only here it is known which records count
+			if err := p.Sum(it.Batch); err != nil {
+				return r.Lost(it, err)
+			}
+		}
 		if p.Seen != nil {
 			if err := p.Seen(it); err != nil {
 				return err
@@ -83,9 +90,12 @@ func (p *Rows) rows(it *stream.Item, base uint64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := p.Printer.Batch(make([]byte, 0, 128*b.Selected()), b, base+it.Before)
 	if b != it.Batch {
-		b.Release()
+		defer b.Release()
+	}
+	text, err := p.Printer.Batch(make([]byte, 0, 128*b.Selected()), b, base+it.Before)
+	if err == nil && p.Sum != nil && p.Limit == 0 {
+		err = p.Sum(b)
 	}
 	return text, err
 }

@@ -25,9 +25,6 @@ func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
 // Records is the number of records of the segment so far.
 func (w *Writer) Records() uint64 { return w.records }
 
-// Err is the first error of writing; all later calls return it.
-func (w *Writer) Err() error { return w.err }
-
 func (w *Writer) put(p []byte) {
 	if w.err != nil || len(p) == 0 {
 		return
