@@ -203,10 +203,6 @@ func (w *work) pass(env *cli.Env, names []string, c *config) {
 	in := stream.Options{Lazy: true}
 	if keep && !t.Limited {
 		in.Leave, in.Want = true, flow.KeysOfAll(w.filter.Fields())
-		t.Select = func(b *flow.Batch) (bool, error) {
-			m, err := w.match(b)
-			return m != filter.None, err
-		}
 	}
 	env.Streams(names, in, t.Run)
 	s.Add("records read", int64(t.Stats.Read))

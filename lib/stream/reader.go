@@ -43,7 +43,7 @@ type Options struct {
 	// they cannot be decoded, nor the frame passed on. Nil is all.
 	Want []flow.Key
 	// Leave makes it read columns up to the last wanted and leave the rest of the frame in the
-	// input: a Transform with Select hands it on unread.
+	// input: a Transform hands it on unread.
 	Leave bool
 }
 

@@ -14,11 +14,9 @@ type Transform struct {
 	W     *Writer
 	Entry Entry // of this run in the history; without a tool name none is added
 	// Work says what becomes of a frame of records; it runs on several goroutines. Nil passes
-	// all. An error that Reader.Lost knows as damage costs the frame.
+	// all. An error that Reader.Lost knows as damage costs the frame. Of a reader with Leave it
+	// may only narrow the selection or drop the frame, and runs in turn.
 	Work func(*flow.Batch) (Verdict, error)
-	// Select, when set, does the same for a reader with Leave: it leaves the records that go on
-	// selected, or reports that none does. Frames keep their selection.
-	Select func(*flow.Batch) (bool, error)
 	// Copy writes n bytes at off of the input file; nil reads and writes them.
 	Copy func(f io.ReaderAt, off, n int64) error
 	Comp column.Comp // of frames that are encoded again
@@ -50,7 +48,7 @@ var ErrLimit = errors.New("record limit reached")
 
 // Run reads r to its end and writes its segments.
 func (t *Transform) Run(r *Reader) error {
-	if t.Select != nil && r.opt.Leave && r.skips != nil {
+	if r.opt.Leave && r.skips != nil {
 		return t.inTurn(r)
 	}
 	entry := -1
@@ -115,15 +113,15 @@ func (t *Transform) inTurn(r *Reader) error {
 	}
 }
 
-// selected writes what Select leaves of a frame.
+// selected writes what Work leaves of a frame.
 func (t *Transform) selected(r *Reader, it *Item) error {
 	t.Stats.Frames++
 	t.Stats.Read += it.Count
-	ok, err := t.Select(it.Batch)
+	v, err := t.Work(it.Batch)
 	if err != nil {
 		return r.Lost(it, err)
 	}
-	if !ok {
+	if v.Drop {
 		t.Stats.Dropped++
 		return nil
 	}

@@ -86,9 +86,9 @@ func TestLeave(t *testing.T) {
 			}
 		}
 	}
-	every := func(k int) func(*flow.Batch) (bool, error) {
+	every := func(k int) func(*flow.Batch) (Verdict, error) {
 		frame := 0
-		return func(b *flow.Batch) (bool, error) {
+		return func(b *flow.Batch) (Verdict, error) {
 			frame++
 			sel := flow.NewBitmap(b.N)
 			for i := 0; i < b.N; i += k {
@@ -97,12 +97,12 @@ func TestLeave(t *testing.T) {
 				}
 			}
 			b.Sel = sel
-			return k != 2 || frame != 2, nil
+			return Verdict{Drop: k == 2 && frame == 2}, nil
 		}
 	}
 	for _, k := range []int{2, 3} {
 		var out bytes.Buffer
-		tr := Transform{W: NewWriter(&out), Select: every(k), Plain: true}
+		tr := Transform{W: NewWriter(&out), Work: every(k), Plain: true}
 		in := NewReader(slowDiscarder{bytes.NewReader(raw)}, Options{Leave: true, Want: []flow.Key{{ID: 4}}})
 		if err := tr.Run(in); err != nil {
 			t.Fatal(err)
@@ -131,7 +131,7 @@ func TestLeaveCut(t *testing.T) {
 	raw := write(t, column.None, false, a, someBatch(r, 400))
 	one := len(write(t, column.None, false, a))
 	for cut := one; cut < len(raw); cut += 101 {
-		tr := Transform{W: NewWriter(io.Discard), Select: func(*flow.Batch) (bool, error) { return true, nil }}
+		tr := Transform{W: NewWriter(io.Discard), Work: func(*flow.Batch) (Verdict, error) { return Verdict{}, nil }}
 		in := NewReader(slowDiscarder{bytes.NewReader(raw[:cut])}, Options{Leave: true, Want: []flow.Key{{ID: 4}}})
 		err := tr.Run(in)
 		if s, p := in.Status(); err != nil || s != Truncated {
