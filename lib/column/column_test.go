@@ -58,11 +58,63 @@ func roundTrip(t *testing.T, name string, v, ref *Vec, b Block) {
 		if err := sameValues(v, &got); err != nil {
 			t.Fatalf("%s: %s/%s: %v", name, b.Enc, b.Comp, err)
 		}
+		for _, step := range []int{1, 2, 17, 1000} {
+			if err := picks(&b, v, ref, step); err != nil {
+				t.Fatalf("%s: %s/%s: every %d: %v", name, b.Enc, b.Comp, step, err)
+			}
+		}
 	}
 	lo, hi := v.Bounds()
 	if b.Lo != lo || b.Hi != hi {
 		t.Fatalf("%s: bounds %v %v, want %v %v", name, b.Lo, b.Hi, lo, hi)
 	}
+}
+
+// picks compares Pick of one value in step with v.
+func picks(b *Block, v, ref *Vec, step int) error {
+	var at []int32
+	r := rand.New(rand.NewPCG(uint64(step), uint64(v.N)))
+	for i := 0; i < v.N; i++ {
+		if r.IntN(step) == 0 {
+			at = append(at, int32(i))
+		}
+	}
+	if len(at) == 0 {
+		return nil
+	}
+	if ref != nil && ref.N == b.N && !b.LeansOnAll() {
+		ref = pluck(ref, at)
+	}
+	var got Vec
+	if err := b.Pick(&got, ref, at); err != nil {
+		return err
+	}
+	return sameValues(pluck(v, at), &got)
+}
+
+// pluck is the values of v at the positions.
+func pluck(v *Vec, at []int32) *Vec {
+	out := *v
+	out.N = len(at)
+	switch {
+	case v.Form == Dict:
+		out.Codes = nil
+		for _, p := range at {
+			out.Codes = append(out.Codes, v.Codes[p])
+		}
+	case v.Form == Plain && v.Kind == Int:
+		out.Ints = nil
+		for _, p := range at {
+			out.Ints = append(out.Ints, v.Ints[p])
+		}
+	case v.Form == Plain:
+		out.Off, out.Data = []uint32{0}, nil
+		for _, p := range at {
+			out.Data = append(out.Data, v.BytesEntry(int(p))...)
+			out.Off = append(out.Off, uint32(len(out.Data)))
+		}
+	}
+	return &out
 }
 
 func sameValues(a, b *Vec) error {
@@ -272,20 +324,47 @@ func FuzzDecode(f *testing.F) {
 				b.N = ref.N
 			}
 			if b.Decode(&v, ref) != nil {
+				at := []int32{0, int32(b.N / 2), int32(b.N) - 1}
+				var got Vec
+				if b.N > 2 && b.Pick(&got, ref, at) == nil {
+					for i := range got.N {
+						got.touch(i)
+					}
+				}
 				continue
 			}
-			for i := range v.N { // a decoded vector is safe to read
-				switch v.Kind {
-				case Int:
-					v.Int(i)
-				case Addr:
-					v.AddrEntry(v.Entry(i))
-				default:
-					v.BytesEntry(v.Entry(i))
+			at := []int32{}
+			for i := int32(0); i < int32(b.N); i += 3 {
+				at = append(at, i)
+			}
+			if p := ref; len(at) > 0 {
+				if p != nil && !b.LeansOnAll() {
+					p = pluck(ref, at)
 				}
+				var got Vec
+				if err := b.Pick(&got, p, at); err != nil {
+					t.Fatalf("%s decodes, but not by value: %v", b.Enc, err)
+				}
+				if err := sameValues(pluck(&v, at), &got); err != nil {
+					t.Fatalf("%s: by value %v", b.Enc, err)
+				}
+			}
+			for i := range v.N { // a decoded vector is safe to read
+				v.touch(i)
 			}
 		}
 	})
+}
+
+func (v *Vec) touch(i int) {
+	switch v.Kind {
+	case Int:
+		v.Int(i)
+	case Addr:
+		v.AddrEntry(v.Entry(i))
+	default:
+		v.BytesEntry(v.Entry(i))
+	}
 }
 
 func BenchmarkEncode(b *testing.B) {

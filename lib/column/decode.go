@@ -105,20 +105,25 @@ func (c *cursor) body(e Enc, dst []uint64, depth int) {
 	case EncMagnitude:
 		c.magnitude(dst)
 	case EncScaled:
-		u := c.u8()
-		off := c.uvarint()
-		if int(u) >= len(units) {
-			c.fail("unit %d", u)
-			return
-		}
+		unit, off := c.scale()
 		c.ints(dst, depth+1)
-		unit := units[u]
 		for i, x := range dst {
 			dst[i] = x*unit + off
 		}
 	default:
 		c.fail("encoding %d for numbers", e)
 	}
+}
+
+// scale reads the unit and the offset of scaled values.
+func (c *cursor) scale() (unit, off uint64) {
+	u := c.u8()
+	off = c.uvarint()
+	if int(u) >= len(units) {
+		c.fail("unit %d", u)
+		return 0, 0
+	}
+	return units[u], off
 }
 
 func (c *cursor) escape(dst []uint64, depth int) {
@@ -159,22 +164,12 @@ func (c *cursor) escape(dst []uint64, depth int) {
 }
 
 func (c *cursor) escapeDict(dst []uint64, depth int) {
-	w := c.width(8)
-	if w == 0 && c.err == nil {
-		c.fail("escape field width 0")
-	}
 	var dict [256]uint64
-	d := c.count(1<<w-1, "frequent values")
-	c.ints(dict[:d], depth+1)
 	buf := bufPool.Get().(*[]byte)
 	defer bufPool.Put(buf)
 	*buf = grow(*buf, len(dst))
 	sym := *buf
-	if w == 8 {
-		c.symbols(sym)
-	} else if fields := c.take(packedLen(len(dst), w)); c.err == nil {
-		unpack8(sym, fields, w)
-	}
+	d, esc := c.frequent(&dict, sym, depth)
 	m := c.count(len(dst), "escapes")
 	x := getInts(m)
 	defer putInts(x)
@@ -182,7 +177,23 @@ func (c *cursor) escapeDict(dst []uint64, depth int) {
 	if c.err != nil {
 		return
 	}
-	c.patch(dst, sym, &dict, d, uint8(1<<w-1), *x)
+	c.patch(dst, sym, &dict, d, esc, *x)
+}
+
+// frequent reads the frequent values, d of them, and the symbol of each value: its entry or esc.
+func (c *cursor) frequent(dict *[256]uint64, sym []byte, depth int) (d int, esc uint8) {
+	w := c.width(8)
+	if w == 0 && c.err == nil {
+		c.fail("escape field width 0")
+	}
+	d = c.count(1<<w-1, "frequent values")
+	c.ints(dict[:d], depth+1)
+	if w == 8 {
+		c.symbols(sym)
+	} else if fields := c.take(packedLen(len(sym), w)); c.err == nil {
+		unpack8(sym, fields, w)
+	}
+	return d, uint8(1<<w - 1)
 }
 
 // patch looks symbols up; those that say escape take the next value of x.
@@ -243,14 +254,14 @@ func (c *cursor) codes(dst []uint16, entries, depth int) {
 		return
 	}
 	switch c.u8() {
-	case 0:
+	case codesPacked:
 		w := widthOf(uint64(max(entries-1, 0)))
 		b := c.take(packedLen(len(dst), w))
 		if c.err != nil {
 			return
 		}
 		unpack16(dst, b, w)
-	case 1:
+	case codesInts:
 		s := getInts(len(dst))
 		defer putInts(s)
 		c.ints(*s, depth+1)
@@ -264,7 +275,7 @@ func (c *cursor) codes(dst []uint16, entries, depth int) {
 			}
 			dst[i] = uint16(x)
 		}
-	case 2:
+	case codesSymbols:
 		buf := bufPool.Get().(*[]byte)
 		defer bufPool.Put(buf)
 		*buf = grow(*buf, len(dst))

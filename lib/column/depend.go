@@ -2,14 +2,13 @@ package column
 
 import (
 	"encoding/binary"
-	"math/bits"
 )
 
 // Encodings that lean on one other column of the same records. Both columns hold a value for
 // the same records, in the same order.
 //
 //	mapped      entries, ints (which entry, for each entry of the other column),
-//	            uvarint exceptions, ints positions, ints entries
+//	            uvarint exceptions, ints positions (ascending), ints entries
 //	shared      a bit for each entry of the other column: it is an entry here too; entries that
 //	            it lacks; codes (of all entries in order)
 //	quotient    ints quotients, bit stream of the remainders
@@ -113,7 +112,8 @@ func EncodeShared(v, ref *Vec) (Block, bool) {
 	return finish(v, appendCodes(body, v.Codes, v.Entries(), 0)), true
 }
 
-func (c *cursor) shared(b *Block, v, ref *Vec) {
+// sharedEntries puts a dictionary together from ref's and its own entries.
+func (c *cursor) sharedEntries(b *Block, v, ref *Vec) {
 	common := c.take((ref.Entries() + 7) / 8)
 	var own Vec
 	n := c.count(b.N, "entries")
@@ -151,8 +151,6 @@ func (c *cursor) shared(b *Block, v, ref *Vec) {
 		return
 	}
 	v.Form = Dict
-	v.Codes = grow(v.Codes, b.N)
-	c.codes(v.Codes, v.Entries(), 0)
 }
 
 // exceptions lists the records whose entry is not what the table says, up to an eighth of all.
@@ -242,7 +240,7 @@ func EncodeQuotient(v, ref *Vec) (Block, bool) {
 			continue
 		}
 		(*q)[i] = x / d
-		w.add(x%d, uint(bits.Len64(d-1)))
+		w.add(x%d, remainderBits(d))
 	}
 	body := appendInts([]byte{byte(EncQuotient)}, *q, 0)
 	return finish(v, append(body, w.bytes()...)), true
@@ -317,107 +315,117 @@ func (w *bitWriter) bytes() []byte {
 	return tail[:len(w.out)+int(w.have+7)/8]
 }
 
-func (c *cursor) dependent(b *Block, v, ref *Vec) {
+// leans tells whether b can lean on ref, and fails if not.
+func (c *cursor) leans(b *Block, ref *Vec) bool {
 	if ref == nil {
 		c.fail("%s without the column it leans on", b.Enc)
-		return
+		return false
 	}
-	if b.Enc == EncShared {
-		if b.Kind != Addr || ref.Kind != Addr {
-			c.fail("%s of %s by %s", b.Enc, b.Kind, ref.Kind)
-			return
+	switch b.Enc {
+	case EncMapped:
+		if ref.Form == Plain {
+			c.fail("mapped from a column without entries")
 		}
-		c.shared(b, v, ref)
+	case EncShared, EncQuotient, EncDifference:
+		kind := Int
+		if b.Enc == EncShared {
+			kind = Addr
+		}
+		if b.Kind != kind || ref.Kind != kind {
+			c.fail("%s of %s by %s", b.Enc, b.Kind, ref.Kind)
+		}
+	default:
+		c.fail("encoding %d", b.Enc)
+	}
+	return c.err == nil
+}
+
+func (c *cursor) dependent(b *Block, v, ref *Vec) {
+	if !c.leans(b, ref) {
 		return
 	}
-	if ref.N != b.N {
+	if b.Enc != EncShared && ref.N != b.N {
 		c.fail("%d values lean on a column of %d", b.N, ref.N)
 		return
 	}
 	switch b.Enc {
-	case EncMapped:
-		c.mapped(b, v, ref)
-		return
-	case EncQuotient, EncDifference:
-		if b.Kind != Int || ref.Kind != Int {
-			c.fail("%s of %s by %s", b.Enc, b.Kind, ref.Kind)
-			return
+	case EncShared:
+		if c.sharedEntries(b, v, ref); c.err == nil {
+			v.Codes = grow(v.Codes, b.N)
+			c.codes(v.Codes, v.Entries(), 0)
 		}
-	default:
-		c.fail("encoding %d", b.Enc)
-		return
-	}
-	v.Ints = grow(v.Ints, b.N)
-	if b.Enc == EncQuotient {
+	case EncMapped:
+		c.mapped(b, v, ref, nil)
+	case EncQuotient:
+		v.Ints = grow(v.Ints, b.N)
 		c.ints(v.Ints, 0)
 		c.remainders(v.Ints, ref)
-		return
+	case EncDifference:
+		sign := c.u8()
+		v.Ints = grow(v.Ints, b.N)
+		c.ints(v.Ints, 0)
+		c.addDifference(v.Ints, ref, sign)
 	}
-	sign := c.u8()
-	c.ints(v.Ints, 0)
+}
+
+// addDifference turns differences into values.
+func (c *cursor) addDifference(d []uint64, ref *Vec, sign uint8) {
+	if sign > 1 {
+		c.fail("unknown form of difference")
+	}
 	if c.err != nil {
 		return
 	}
-	flip := uint64(0)
-	if sign == 1 {
-		flip = ^uint64(0)
-	} else if sign != 0 {
-		c.fail("unknown form of difference")
+	flip := uint64(0) - uint64(sign)
+	from, done := plainOf(ref)
+	defer done()
+	from = from[:len(d)]
+	for i, x := range d {
+		d[i] = from[i] + (x ^ flip - flip)
 	}
-	if ref.Form == Plain {
-		for i, d := range v.Ints {
-			v.Ints[i] = ref.Ints[i] + (d ^ flip - flip)
-		}
-		return
+}
+
+// plainOf is the values of an Int column, one for each record, until done.
+func plainOf(v *Vec) (p []uint64, done func()) {
+	if v.Form == Plain {
+		return v.Ints, func() {}
 	}
-	for i, d := range v.Ints {
-		v.Ints[i] = ref.Int(i) + (d ^ flip - flip)
-	}
+	s := getInts(v.N)
+	plainInts(*s, v)
+	return *s, func() { putInts(s) }
 }
 
 func (c *cursor) remainders(q []uint64, ref *Vec) {
 	if c.err != nil {
 		return
 	}
-	var off uint
-	end := uint(len(c.b)) * 8
+	plain, done := plainOf(ref)
+	defer done()
 	src := c.b
-	plain := ref.Ints
-	if ref.Form != Plain {
-		p := getInts(len(q))
-		defer putInts(p)
-		plainInts(*p, ref)
-		plain = *p
-	}
-	for i, d := range plain {
-		if d <= 1 {
-			continue
+	off := uint(0)
+	i := 0
+	plain = plain[:len(q)]
+	for ; i < len(q) && int(off>>3)+8 <= len(src); i++ { // no branches: d cannot be predicted
+		d := plain[i]
+		n := remainderBits(d)
+		if n > maxWidth {
+			break
 		}
-		n := uint(bits.Len64(d - 1))
-		if off+n > end {
-			c.fail("remainders end at value %d", i)
-			return
-		}
-		var r uint64
-		if p := int(off >> 3); n <= maxWidth && p+8 <= len(src) {
-			r = binary.LittleEndian.Uint64(src[p:]) >> (off & 7)
-		} else {
-			r = loadTail(src, int(off))
-			if n > maxWidth && off&7 != 0 && p+8 < len(src) {
-				r |= uint64(src[p+8]) << (64 - off&7)
-			}
-		}
+		r := binary.LittleEndian.Uint64(src[off>>3:]) >> (off & 7) & (1<<(n&63) - 1)
+		q[i] = q[i]*max(d, 1) + r
 		off += n
-		q[i] = q[i]*d + r&(1<<n-1)
+	}
+	for ; i < len(q); i++ {
+		d := plain[i]
+		n := remainderBits(d)
+		q[i] = q[i]*max(d, 1) + loadBits(src, off, n)
+		off += n
 	}
 	c.take(int(off+7) / 8)
 }
 
-func (c *cursor) mapped(b *Block, v, ref *Vec) {
-	if ref.Form == Plain {
-		c.fail("mapped from a column without entries")
-		return
-	}
+// mapped decodes the values at the positions at; nil is all.
+func (c *cursor) mapped(b *Block, v, ref *Vec, at []int32) {
 	entries := c.entries(v, b)
 	table := getInts(ref.Entries())
 	defer putInts(table)
@@ -431,9 +439,9 @@ func (c *cursor) mapped(b *Block, v, ref *Vec) {
 	if c.err != nil {
 		return
 	}
-	for _, p := range *pos {
-		if p >= uint64(b.N) {
-			c.fail("exception at value %d of %d", p, b.N)
+	for i, p := range *pos {
+		if p >= uint64(b.N) || i > 0 && p <= (*pos)[i-1] {
+			c.fail("exception %d, at value %d of %d, is out of order", i, p, b.N)
 			return
 		}
 	}
@@ -446,7 +454,7 @@ func (c *cursor) mapped(b *Block, v, ref *Vec) {
 		}
 	}
 	v.Form = Dict
-	v.Codes = grow(v.Codes, b.N)
+	v.Codes = grow(v.Codes, v.N)
 	t := *table
 	if ref.Form == Const {
 		for i := range v.Codes {
@@ -457,7 +465,19 @@ func (c *cursor) mapped(b *Block, v, ref *Vec) {
 			v.Codes[i] = uint16(t[e])
 		}
 	}
-	for i, p := range *pos {
-		v.Codes[p] = uint16((*exc)[i])
+	if at == nil {
+		for i, p := range *pos {
+			v.Codes[p] = uint16((*exc)[i])
+		}
+		return
+	}
+	i := 0
+	for k, p := range *pos {
+		for i < len(at) && uint64(at[i]) < p {
+			i++
+		}
+		if i < len(at) && uint64(at[i]) == p {
+			v.Codes[i] = uint16((*exc)[k])
+		}
 	}
 }

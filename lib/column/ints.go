@@ -328,6 +328,12 @@ func encodeWith(codes []uint16, v, dict []uint64) {
 	}
 }
 
+const (
+	codesPacked = iota
+	codesInts
+	codesSymbols
+)
+
 // appendCodes appends codes below entries: u8 0 and fields of the width of entries-1; u8 1 and
 // ints when they come in runs; or u8 2 and symbols when there are at most 256 entries of
 // uneven frequency.
@@ -344,7 +350,7 @@ func appendCodes(dst []byte, codes []uint16, entries, depth int) []byte {
 		for i, c := range codes {
 			(*s)[i] = uint64(c)
 		}
-		return appendRuns(append(dst, 1), *s, runs, depth+1)
+		return appendRuns(append(dst, codesInts), *s, runs, depth+1)
 	}
 	w := widthOf(uint64(entries - 1))
 	if entries <= 256 && len(codes) >= minSymbols {
@@ -357,10 +363,10 @@ func appendCodes(dst []byte, codes []uint16, entries, depth int) []byte {
 			for i, c := range codes {
 				sym[i] = byte(c)
 			}
-			return appendSymbols(append(dst, 2), sym)
+			return appendSymbols(append(dst, codesSymbols), sym)
 		}
 	}
-	return appendPacked16(append(dst, 0), codes, w)
+	return appendPacked16(append(dst, codesPacked), codes, w)
 }
 
 func sortedCopy(v []uint64) []uint64 {

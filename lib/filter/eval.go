@@ -31,14 +31,9 @@ func (f *Filter) Eval(b *flow.Batch, dst flow.Bitmap) (Match, error) {
 		return None, fmt.Errorf("filter: bitmap of %d words for %d records", len(dst), b.N)
 	}
 	dst = dst[:words]
-	e, _ := f.pool.Get().(*evaluator)
-	if e == nil {
-		e = f.newEvaluator()
-	}
+	e := f.evaluator()
 	m, err := e.decide(f.root, b, dst)
-	e.batch = nil
-	clear(e.views)
-	f.pool.Put(e)
+	f.give(e)
 	if err != nil {
 		return None, fmt.Errorf("filter: %w", err)
 	}
@@ -95,6 +90,7 @@ type state struct {
 
 // evaluator is the memory of one evaluation.
 type evaluator struct {
+	filter *Filter
 	batch  *flow.Batch
 	shapes uint64 // all of the batch
 	states []state
@@ -109,8 +105,17 @@ type view struct {
 	have bool
 }
 
-func (f *Filter) newEvaluator() *evaluator {
-	return &evaluator{states: make([]state, f.nodes), views: make([]view, len(f.fields)), table: make([]uint8, 1<<16)}
+func (f *Filter) evaluator() *evaluator {
+	if e, ok := f.pool.Get().(*evaluator); ok {
+		return e
+	}
+	return &evaluator{filter: f, states: make([]state, f.nodes), views: make([]view, len(f.fields)), table: make([]uint8, 1<<16)}
+}
+
+func (f *Filter) give(e *evaluator) {
+	e.batch = nil
+	clear(e.views)
+	f.pool.Put(e)
 }
 
 func (e *evaluator) begin(b *flow.Batch) {
@@ -163,9 +168,15 @@ func (e *evaluator) series(n *node, dst flow.Bitmap) (Match, error) {
 		neutral, final = None, All
 	}
 	have := false
-	for _, k := range n.kids {
+	for i, k := range n.kids {
 		if e.states[k.id].match == neutral {
 			continue
+		}
+		if have && n.op == opAnd {
+			m, done, err := e.ofFew(n.kids[i:], dst)
+			if done || err != nil {
+				return m, err
+			}
 		}
 		out := dst
 		if have {

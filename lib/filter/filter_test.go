@@ -370,7 +370,7 @@ func TestNoAllocations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := f.newEvaluator()
+		e := f.evaluator()
 		run := func() {
 			if _, err := e.decide(f.root, b, dst); err != nil {
 				t.Fatal(err)

@@ -111,6 +111,9 @@ func (c *Column) Become(k column.Block, v *column.Vec, ref int) {
 // Encoded tells whether the column has a block, in memory or, until Load, in a file.
 func (c *Column) Encoded() bool { return c.Block.Data != nil || c.from != nil }
 
+// Decoded tells whether the values of the column are there.
+func (c *Column) Decoded() bool { return c.vec != nil }
+
 // Load brings the block into memory and checks its checksum if it came from a file.
 func (c *Column) Load() error {
 	if c.from == nil || c.Block.Data != nil {
@@ -159,17 +162,11 @@ func (b *Batch) decode(c *Column, depth int) (*column.Vec, error) {
 	if c.vec != nil {
 		return c.vec, nil
 	}
-	if c.Block.Kind > column.Bytes {
-		return nil, fmt.Errorf("column %s: %w: values of kind %d", c.Key.ID, column.ErrCorrupt, c.Block.Kind)
-	}
-	if err := c.Load(); err != nil {
+	if err := b.check(c, depth); err != nil {
 		return nil, err
 	}
 	var ref *column.Vec
 	if c.Ref >= 0 {
-		if c.Ref >= len(b.Cols) || depth == MaxLean || b.Cols[c.Ref].Shapes != c.Shapes {
-			return nil, fmt.Errorf("column %s: %w: leans on column %d", c.Key.ID, column.ErrCorrupt, c.Ref)
-		}
 		var err error
 		if ref, err = b.leanedOn(&b.Cols[c.Ref], c, depth); err != nil {
 			return nil, err
@@ -181,6 +178,17 @@ func (b *Batch) decode(c *Column, depth int) (*column.Vec, error) {
 	}
 	c.vec = v
 	return v, nil
+}
+
+// check brings the block of a column into memory, and looks at what it says of itself.
+func (b *Batch) check(c *Column, depth int) error {
+	if c.Block.Kind > column.Bytes {
+		return fmt.Errorf("column %s: %w: values of kind %d", c.Key.ID, column.ErrCorrupt, c.Block.Kind)
+	}
+	if c.Ref >= 0 && (c.Ref >= len(b.Cols) || depth == MaxLean || b.Cols[c.Ref].Shapes != c.Shapes) {
+		return fmt.Errorf("column %s: %w: leans on column %d", c.Key.ID, column.ErrCorrupt, c.Ref)
+	}
+	return c.Load()
 }
 
 // leanedOn decodes what c needs of the column that it leans on.

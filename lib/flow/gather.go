@@ -1,8 +1,6 @@
 package flow
 
 import (
-	"fmt"
-	"math/bits"
 	"slices"
 
 	"nfpipe/lib/column"
@@ -17,13 +15,13 @@ func (b *Batch) Compact() (*Batch, error) {
 	return b.compact(nil)
 }
 
-// sparse is how many records there are at least for each that counts before Narrow pays.
-const sparse = 8
+// Sparse is how many records there are at least for each that counts before Narrow pays.
+const Sparse = 8
 
 // Narrow is Compact for one who looks at the columns of keys alone, when few records count;
 // otherwise, or when keys is nil, it returns b.
 func (b *Batch) Narrow(keys []Key) (*Batch, error) {
-	if b.Sel == nil || keys == nil || sparse*b.Sel.Count() > b.N {
+	if b.Sel == nil || keys == nil || Sparse*b.Sel.Count() > b.N {
 		return b, nil
 	}
 	return b.compact(keys)
@@ -35,76 +33,48 @@ func (b *Batch) compact(keys []Key) (*Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := b.Sel.Rows(make([]int32, 0, b.Sel.Count()))
-	out := &Batch{N: len(rows), Shapes: b.Shapes}
+	p := newPicker(b)
+	out := &Batch{N: len(p.rows), Shapes: b.Shapes}
 	var g gatherer
-	out.Codes.SetVec(g.gather(out.scratch(column.Int), codes, rows))
-	places := map[uint64]places{}
+	out.Codes.SetVec(g.gather(out.scratch(column.Int), pluck(codes, p.rows)))
+	few := Sparse*len(p.rows) <= b.N
 	for i := range b.Cols {
 		c := &b.Cols[i]
 		if keys != nil && !slices.Contains(keys, c.Key) {
 			continue
 		}
-		v, err := b.Vec(i)
+		if !few {
+			if _, err := b.Vec(i); err != nil {
+				return nil, err
+			}
+		}
+		v, err := p.pick(i, 0)
 		if err != nil {
 			return nil, err
 		}
-		at, ok := places[c.Shapes]
-		if !ok {
-			if at, err = b.places(c.Shapes, rows); err != nil {
-				return nil, err
-			}
-			places[c.Shapes] = at
-		}
-		if v.N != at.n {
-			return nil, fmt.Errorf("column %s: %w: %d values for %d records", c.Key.ID, column.ErrCorrupt, v.N, at.n)
-		}
-		if len(at.rows) == 0 {
+		if v.N == 0 {
 			continue
 		}
 		col := Column{Key: c.Key}
-		col.SetVec(g.gather(out.scratch(v.Kind), v, at.rows))
+		col.SetVec(g.gather(out.scratch(v.Kind), v))
 		out.Cols = append(out.Cols, col)
 	}
 	return out, out.Link()
 }
 
-// places are positions within a column of n values.
-type places struct {
-	n    int
-	rows []int32
-}
-
-// places turns the selected records into positions within a column that only some shapes have.
-func (b *Batch) places(mask uint64, rows []int32) (places, error) {
-	present, err := b.Presence(mask)
-	if err != nil || present == nil {
-		return places{b.N, rows}, err
-	}
-	p := places{rows: make([]int32, 0, len(rows))}
-	for w, has := range present {
-		for m := has & b.Sel[w]; m != 0; m &= m - 1 {
-			below := has & (m&-m - 1)
-			p.rows = append(p.rows, int32(p.n+bits.OnesCount64(below)))
-		}
-		p.n += bits.OnesCount64(has)
-	}
-	return p, nil
-}
-
-// gatherer copies values; it keeps its table from column to column.
+// gatherer copies vectors; it keeps its table from column to column.
 type gatherer struct {
 	renumber []uint16
 }
 
-// gather copies the values at the positions into out.
-func (g *gatherer) gather(out, v *column.Vec, at []int32) *column.Vec {
-	out.N, out.Form = len(at), v.Form
+// gather copies v to out, without the entries that no value has.
+func (g *gatherer) gather(out, v *column.Vec) *column.Vec {
+	out.N, out.Form = v.N, v.Form
 	if v.Kind == column.Bytes {
 		out.Off = append(out.Off, 0)
 	}
 	switch {
-	case len(at) == 0:
+	case v.N == 0:
 		out.Form = column.Plain
 		if v.Kind == column.Addr {
 			out.Form = column.Const
@@ -112,27 +82,23 @@ func (g *gatherer) gather(out, v *column.Vec, at []int32) *column.Vec {
 	case v.Form == column.Const:
 		copyEntry(out, v, 0)
 	case v.Form == column.Dict:
-		g.dict(out, v, at)
+		g.dict(out, v)
 	case v.Kind == column.Int:
-		out.Ints = grow(out.Ints, len(at))
-		for i, p := range at {
-			out.Ints[i] = v.Ints[p]
-		}
+		out.Ints = append(out.Ints, v.Ints...)
 	default:
-		for _, p := range at {
-			copyEntry(out, v, int(p))
-		}
+		out.Off = append(out.Off[:0], v.Off...)
+		out.Data = append(out.Data, v.Data...)
 	}
 	return out
 }
 
 // dict renumbers the entries that are used; ascending order is kept.
-func (g *gatherer) dict(out, v *column.Vec, at []int32) {
+func (g *gatherer) dict(out, v *column.Vec) {
 	g.renumber = grow(g.renumber, v.Entries())
 	clear(g.renumber)
 	renumber := g.renumber
-	for _, p := range at {
-		renumber[v.Codes[p]] = 1
+	for _, c := range v.Codes {
+		renumber[c] = 1
 	}
 	n := 0
 	for e, used := range renumber {
@@ -146,9 +112,9 @@ func (g *gatherer) dict(out, v *column.Vec, at []int32) {
 		out.Form = column.Const
 		return
 	}
-	out.Codes = grow(out.Codes, len(at))
-	for i, p := range at {
-		out.Codes[i] = renumber[v.Codes[p]]
+	out.Codes = grow(out.Codes, v.N)
+	for i, c := range v.Codes {
+		out.Codes[i] = renumber[c]
 	}
 }
 
