@@ -79,6 +79,15 @@ func (l *Layout) Next() {
 	l.n++
 }
 
+// NextN begins n records of this layout; the columns get the values of all of them.
+func (l *Layout) NextN(n int) {
+	for range n {
+		l.b.codes = append(l.b.codes, l.code)
+	}
+	l.b.n += n
+	l.n += n
+}
+
 // Len is the number of records.
 func (b *Builder) Len() int { return b.n }
 

@@ -32,12 +32,16 @@ func (q *Parser) ipv4(b []byte, orig int, p *Packet) Status {
 		return IP // the sum of its bytes is all that can be believed
 	}
 	p.Payload = uint32(total - head)
-	if len(b) <= head || p.FragOffset > 0 {
+	if len(b) <= head {
 		return IP
 	}
 	rest := b[head:]
 	if total < len(b) { // what follows is the frame's padding
 		rest = b[head:total]
+	}
+	q.behind = rest
+	if p.FragOffset > 0 {
+		return IP
 	}
 	p.transport(rest)
 	if q.Decap > int(p.Depth) && !p.Fragment() {
@@ -76,6 +80,7 @@ func (q *Parser) ipv6(b []byte, orig int, p *Packet) Status {
 	}
 	p.Payload = p.Bytes - 40
 	rest, ok := p.extensions(next, rest)
+	q.behind = rest
 	if !ok {
 		return IP
 	}
@@ -105,8 +110,8 @@ func unsizedIPv6(b []byte, orig int, next uint8) int {
 }
 
 // extensions walks the extension headers and leaves the upper protocol in
-// p.Proto. It returns what is behind them, and false if nothing more can be read
-// there: a later fragment or a chain that was cut off.
+// p.Proto. It returns what is behind them, and false if no upper header is there: in a
+// later fragment, or a chain that was cut off.
 //
 //	options, routing, …  0 next  1 length in 8 bytes, the first not counted
 //	AH (RFC 4302)        0 next  1 length in 4 bytes less 2
@@ -136,7 +141,7 @@ func (p *Packet) extensions(next uint8, b []byte) ([]byte, bool) {
 			p.ID = binary.BigEndian.Uint32(b[4:])
 			if p.FragOffset > 0 {
 				p.Proto = b[0]
-				return nil, false
+				return b[8:], false
 			}
 			n = 8
 		default:

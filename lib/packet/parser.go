@@ -9,15 +9,20 @@ type Parser struct {
 	// Decap is the number of encapsulations to remove, 0 to MaxDecap.
 	Decap int
 
-	layers int // link headers left for this frame
+	layers int    // link headers left for this frame
+	behind []byte // the IP headers, in the frame at hand
 }
+
+// Behind is what the frame of the last Parse has behind its IP headers, of a fragment too; it
+// points into the frame.
+func (q *Parser) Behind() []byte { return q.behind }
 
 // Parse fills p, but for its Time, from a frame of the given LINKTYPE, of which
 // data was captured and which had orig bytes on the wire. The contents of p have
 // a meaning only when the status is IP.
 func (q *Parser) Parse(link uint16, data []byte, orig int, p *Packet) Status {
 	*p = Packet{Time: p.Time}
-	q.layers = maxLinkHeaders
+	q.layers, q.behind = maxLinkHeaders, nil
 	orig = max(orig, len(data)) // which every length below relies on
 	if link == LinkEthernet {
 		return q.ethernet(data, orig, p)

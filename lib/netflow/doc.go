@@ -1,0 +1,19 @@
+// Package netflow decodes the export packets of NetFlow v1, v5, v7 and v9 (RFC 3954) and the
+// messages of IPFIX (RFC 7011) into flow records.
+//
+// An Exporter is what is known of one sender: its templates, samplers, sequence numbers, and data
+// that came before its template. A template is compiled once into a program that copies the
+// values of a set, column by column, into the batch that is being filled; decoding allocates
+// nothing for a record. What a record gets beyond what was sent: the exporter's address, its
+// observation domain, the time of arrival and the sampling rate in force.
+//
+// Nothing that was sent is lost. Elements that no registry knows are columns of octets, an
+// element whose length does not fit its type is kept as octets under Raw, lists (RFC 6313) carry
+// the templates of their content, and options data are rows of side tables. Times are absolute,
+// whichever form was sent; uptimes without a known start of the clock stay as they are.
+//
+// Every length is checked against what is left before it is used, and state has bounds (see
+// Limits): the least recently used template, domain or sampler goes first. A damaged set costs
+// itself and what follows it in its message. A template that is refused leaves the one before
+// it in force.
+package netflow
