@@ -11,6 +11,9 @@
 // router derives from a prefix (AS, mask, interface, next hop) has 2 % exceptions drawn at random for each
 // column, and records come in the order of an exporter that scans its cache, not of their start.
 //
+// Beside it stands what a record of real captures takes, where ../shared/data with the test data is beside the
+// checkout.
+//
 // Each command line runs by sh -c, so that every process start counts. CPU time is what wait4 reports of the
 // shell and all that it reaped. Peak memory is the sum over the processes of a pipeline of their peak resident
 // sets; it is taken in the warm-up run, whose output is the one compared, so that watching costs no timed run.

@@ -21,7 +21,7 @@ Options:
   -n, --records N    flow records (1000000)
   -p, --packets N    packets of the capture (as many as records)
       --runs N       timed runs of each command, after one that warms up and is checked (3)
-      --only REGEX   run only these queries
+      --only REGEX   run only these queries; "real captures" is the table of their sizes
       --seed N       of the data (1)
       --dir DIR      where data and outputs are kept (.bench)
       --bin DIR      tools to run; empty: build them into bin/
@@ -135,6 +135,11 @@ func bench(c *config) (bool, error) {
 	h := &harness{config: c, tools: t, dir: d.dir}
 	if err := h.makeOutputDir(); err != nil {
 		return false, err
+	}
+	if c.only.MatchString(realName) {
+		if err := h.reportReal(os.Stdout, filepath.Join(c.root, "..", "shared", "data", "pcap"), realCaptures); err != nil {
+			return false, fmt.Errorf("%s: %w", realName, err)
+		}
 	}
 	same := true
 	for _, q := range queries(d) {

@@ -247,12 +247,9 @@ func narrowed(it *stream.Item, want []flow.Key, add func(*stream.Item) error) er
 
 // count keeps the numbers of the summary, in the order of the stream; a limited run adds here.
 func (j *job) count(r *stream.Reader, it *stream.Item, left *uint64, add func(*stream.Item) error) error {
-	switch it.Kind {
-	case stream.KindEnd:
-		j.meter.segment(it.End)
-	case stream.KindRecords:
+	last := false
+	if it.Kind == stream.KindRecords {
 		defer it.Batch.Release()
-		last := false
 		if left != nil {
 			if *left <= uint64(it.Batch.Selected()) {
 				it.Batch.First(*left)
@@ -265,10 +262,10 @@ func (j *job) count(r *stream.Reader, it *stream.Item, left *uint64, add func(*s
 				}
 			}
 		}
-		j.meter.batch(it.Batch)
-		if last {
-			return stream.ErrLimit
-		}
+	}
+	j.meter.item(it)
+	if last {
+		return stream.ErrLimit
 	}
 	return nil
 }

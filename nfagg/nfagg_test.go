@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -394,8 +395,14 @@ func TestModes(t *testing.T) {
 			t.Errorf("ndjson: %v, %v; json has %v", err, one, array[i])
 		}
 	}
-	if out := well(t, "null", nfagg(input, "-o", "null")); !strings.HasPrefix(out, "Summary: total flows: 2, total bytes: 81,") {
-		t.Errorf("null: %q", out)
+	for _, args := range []string{"", "-A srcip", "-O bytes", "-s srcip/bytes", "-s srcip/bytes/flows -s dstip", "-s record/bytes"} {
+		words := append(strings.Fields(args), "-o", "null")
+		if out := well(t, "null "+args, nfagg(input, words...)); !strings.HasPrefix(out, "Summary: total flows: 2, total bytes: 81,") {
+			t.Errorf("null %s: %q", args, out)
+		}
+		if out := well(t, "null -q "+args, nfagg(input, append(words, "-q")...)); out != "" {
+			t.Errorf("null -q %s: %q", args, out)
+		}
 	}
 	if header := strings.SplitN(well(t, "line", nfagg(input)), "\n", 2)[0]; !strings.HasPrefix(header, "Date first seen ") {
 		t.Errorf("line begins with %q", header)
@@ -456,6 +463,41 @@ func TestSummary(t *testing.T) {
 		if got := well(t, args, nfagg(made(t, rs, 5000), strings.Fields(args)...)); strings.Contains(got, "Summary") || strings.Contains(got, "Total records") {
 			t.Errorf("%s: a summary in %q", args, got[max(0, len(got)-300):])
 		}
+	}
+}
+
+// Bytes read are those of the whole stream, whichever columns were looked at, after
+// decompression; with -c those up to the frame in which the last record is.
+func TestBytesRead(t *testing.T) {
+	input := made(t, records(700), 5000)
+	file := filepath.Join(t.TempDir(), "a.nf")
+	check(t, os.WriteFile(file, []byte(input), 0o666))
+	packed := file + ".gz"
+	var z bytes.Buffer
+	w := gzip.NewWriter(&z)
+	w.Write([]byte(input))
+	w.Close()
+	check(t, os.WriteFile(packed, z.Bytes(), 0o666))
+	for _, c := range []struct {
+		args string
+		want int
+	}{
+		{"", len(input)}, {"-r " + file, len(input)}, {"-r " + packed, len(input)}, {"-r " + file + " -r " + packed, 2 * len(input)},
+	} {
+		for _, mode := range []string{"", "-o null", "-A proto", "-s srcip", "-s record", "-O bytes"} {
+			got := well(t, c.args+mode, nfagg(input, strings.Fields(c.args+" "+mode)...))
+			if want := fmt.Sprintf(", Bytes read: %d\n", c.want); !strings.Contains(got, want) {
+				t.Errorf("%s %s: no %q in\n%s", c.args, mode, want, got[max(0, len(got)-300):])
+			}
+		}
+	}
+	read := regexp.MustCompile(`passed: 5, .*Bytes read: (\d+)\n`)
+	listed := read.FindStringSubmatch(nfagg(input, "-c5").Stdout)
+	grouped := read.FindStringSubmatch(nfagg(input, "-c5", "-A", "proto", "-r", file).Stdout)
+	if n := 0; len(listed) < 2 || len(grouped) < 2 || listed[1] != grouped[1] {
+		t.Errorf("of five records: %q and %q", listed, grouped)
+	} else if fmt.Sscan(listed[1], &n); n <= 0 || n >= len(input)/2 {
+		t.Errorf("five records: %d of %d bytes", n, len(input))
 	}
 }
 

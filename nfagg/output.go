@@ -19,12 +19,7 @@ func (j *job) records() {
 		return
 	}
 	rows := &cli.Rows{Printer: p, Limit: j.limit, Seen: func(it *stream.Item) error {
-		switch it.Kind {
-		case stream.KindEnd:
-			j.meter.segment(it.End)
-		case stream.KindRecords:
-			j.meter.batch(it.Batch)
-		}
+		j.meter.item(it)
 		return nil
 	}}
 	if p.Summarised() {
@@ -214,7 +209,7 @@ func (j *job) statPrinters() ([][]*ranking, bool) {
 			r := &ranking{}
 			var err error
 			if s.Record {
-				if r.rows, err = format.New(j.mode, j.format); err == nil && r.rows.Summarised() {
+				if r.rows, err = format.New(j.mode, j.format); err == nil && r.rows.Titled() {
 					r.title = format.Title(j.top, "flows", o.String())
 				}
 			} else {
@@ -259,7 +254,7 @@ func (r *ranking) print(out io.Writer, t *aggregate.Table, o aggregate.Order, to
 	if err := r.printer().Footer(out); err != nil {
 		return err
 	}
-	if r.printer().Summarised() {
+	if r.printer().Titled() {
 		_, err = io.WriteString(out, "\n")
 	}
 	return err

@@ -18,12 +18,24 @@ type usageMeter struct {
 	passed    uint64
 	segment0  uint64 // records of the segment so far
 	frames    uint64
+	bytes     uint64 // of the streams, as they are after decompression
 
 	mu     sync.Mutex
 	totals flow.Totals
 }
 
 func (m *usageMeter) start() { m.began = time.Now() }
+
+// item counts an item of a stream, in the order of the stream.
+func (m *usageMeter) item(it *stream.Item) {
+	m.bytes += uint64(it.Length)
+	switch it.Kind {
+	case stream.KindEnd:
+		m.segment(it.End)
+	case stream.KindRecords:
+		m.batch(it.Batch)
+	}
+}
 
 func (m *usageMeter) batch(b *flow.Batch) {
 	n := uint64(b.Selected())
@@ -74,7 +86,7 @@ func (j *job) summary(p *format.Printer) {
 	}
 	user, system := cli.CPU()
 	s := format.Summary{Totals: m.totals, Processed: max(m.processed, m.passed), Passed: m.passed,
-		User: user, System: system, Wall: time.Since(m.began)}
+		BytesRead: m.bytes, User: user, System: system, Wall: time.Since(m.began)}
 	if err := s.Write(j.env.Out(), j.format); err != nil {
 		j.env.Errorf("stdout: %w", cli.Cause(err))
 	}

@@ -2,15 +2,12 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"nfpipe/lib/cli"
 	"nfpipe/lib/column"
 	"nfpipe/lib/flow"
-	"nfpipe/lib/format"
 	"nfpipe/lib/ie"
 	"nfpipe/lib/stream"
 )
@@ -19,7 +16,7 @@ const usage = `
 Usage: nfcat [-r FILE]... [options]
 
 Reads files of flow records and writes them to stdout as one flow stream; at a
-terminal it shows them as lines.
+terminal it shows them as lines, with --columns those fields.
 
 Examples:
   nfcat -r a.nf | nffilter 'dst port 53' | nfagg -A srcip,dstip
@@ -34,7 +31,7 @@ Options:
   -c, --limit N        stop after N records
       --columns LIST   keep only these fields (see --help-fields)
   -z, --compress=WHAT  encode again, compressed: none, s2 or zstd; lz4, lzo and
-                       bz2 of nfdump mean zstd
+                       bz2 of nfdump mean zstd. Not at a terminal
   -y, --compress-default  the same as -z=s2
       --compact        leave out for good what a filter dropped
       --recover        read on after damage, and say what was lost
@@ -115,7 +112,7 @@ func copyAll(env *cli.Env, names []string, c *config) {
 		}
 		t.Comp = comp
 	}
-	keys, ok := columns(env, *c.columns)
+	keys, _, ok := columns(env, *c.columns)
 	if !ok {
 		return
 	}
@@ -153,46 +150,29 @@ func work(keys []flow.Key, encode bool, comp column.Comp, keepSelection bool) fu
 	}
 }
 
-// columns reads the list of --columns; nil is all.
-func columns(env *cli.Env, list string) ([]flow.Key, bool) {
+// columns reads the list of --columns: the columns of a stream, nil for all, and the output mode
+// of the lines at a terminal. Of a field that stands for several the lines have each.
+func columns(env *cli.Env, list string) (keys []flow.Key, mode string, ok bool) {
 	if list == "" {
-		return nil, true
+		return nil, "line", true
 	}
-	var keys []flow.Key
-	for _, name := range strings.Split(list, ",") {
-		f, ok := ie.FieldByName(strings.TrimSpace(name))
+	keys = []flow.Key{}
+	var tokens []string
+	for name := range strings.SplitSeq(list, ",") {
+		name = strings.TrimSpace(name)
+		f, ok := ie.FieldByName(name)
 		if !ok {
 			env.Usagef("unknown field %q in --columns", name)
 			env.Hintf("nfcat --help-fields lists the fields")
-			return nil, false
+			return nil, "", false
 		}
 		keys = append(keys, flow.KeysOf(f)...)
+		if len(f.Either) == 0 {
+			tokens = append(tokens, "%{"+name+"}")
+		}
+		for _, one := range f.Either {
+			tokens = append(tokens, "%{"+one+"}")
+		}
 	}
-	return keys, true
-}
-
-// count adds up what the headers of the frames say.
-func count(env *cli.Env, names []string, c *config) {
-	var n uint64
-	env.Streams(names, stream.Options{Recover: *c.recover, Lazy: true}, func(r *stream.Reader) error {
-		return r.Each(func(b *flow.Batch) error {
-			n += uint64(b.Selected())
-			if *c.limit > 0 && n >= *c.limit {
-				n = *c.limit
-				return stream.ErrLimit
-			}
-			return nil
-		})
-	})
-	fmt.Fprintln(env.Out(), n)
-}
-
-// show prints lines, for a stream never goes to a terminal.
-func show(env *cli.Env, names []string, c *config) {
-	p, err := format.New("line", format.Options{Location: time.Local})
-	if err != nil {
-		env.Error(err)
-		return
-	}
-	env.Print(names, stream.Options{Recover: *c.recover, Lazy: true}, &cli.Rows{Printer: p, Limit: *c.limit})
+	return keys, "fmt:" + strings.Join(tokens, " "), true
 }

@@ -32,12 +32,13 @@ type Packet struct {
 
 // Reader reads the packets of one capture.
 type Reader struct {
-	in   io.Reader
-	buf  []byte
-	r, w int   // unread bytes are buf[r:w]
-	base int64 // offset in the input of buf[0]
-	eof  bool
-	err  error // sticky
+	in    io.Reader
+	buf   []byte
+	r, w  int   // unread bytes are buf[r:w]
+	base  int64 // offset in the input of buf[0]
+	eof   bool
+	err   error   // sticky
+	ahead *Packet // what Peek gave
 
 	swapped bool // byte order of the file is big-endian
 	next    func(*Reader, *Packet) error
@@ -74,11 +75,25 @@ func NewReader(in io.Reader) (*Reader, error) {
 
 // Next reads the next packet into p. It returns io.EOF at a clean end.
 func (r *Reader) Next(p *Packet) error {
+	if r.ahead != nil {
+		*p, r.ahead = *r.ahead, nil
+		return nil
+	}
 	if r.err != nil {
 		return r.err
 	}
 	r.err = r.next(r, p)
 	return r.err
+}
+
+// Peek gives the packet that Next will give.
+func (r *Reader) Peek(p *Packet) error {
+	if err := r.Next(p); err != nil {
+		return err
+	}
+	r.ahead = &Packet{}
+	*r.ahead = *p
+	return nil
 }
 
 // Offset is the position in the input behind the last packet.

@@ -195,18 +195,27 @@ func (p *parser) items(open token, end, what string, f func(token) error) error 
 // compareInts serves all that is stored as numbers.
 func (p *parser) compareInts(s *subject) (*node, error) {
 	r := p.readerOf(s.fields[0])
-	rel, err := p.relation()
+	rel, set, err := p.numbers(s, &r)
 	if err != nil {
 		return nil, err
 	}
-	if t, err := p.peek(0); err == nil && rel.list && t.is("nat") {
-		return nil, p.errorf(t, "\"%s in nat pblock\" is not supported yet", s.name(p))
-	}
+	return rel.finish(p.ints(s, set)), nil
+}
+
+// numbers reads a relation and the numbers as stored that it holds for.
+func (p *parser) numbers(s *subject, r *reader) (relation, spans, error) {
 	var set spans
+	rel, err := p.relation()
+	if err != nil {
+		return rel, nil, err
+	}
+	if t, err := p.peek(0); err == nil && rel.list && t.is("nat") {
+		return rel, nil, p.errorf(t, "\"%s in nat pblock\" is not supported yet", s.name(p))
+	}
 	err = p.values(&rel, r.what, func(t token) error {
 		v, isRange, err := r.word(t)
 		if err != nil {
-			return p.valueError(s, &r, t, err)
+			return p.valueError(s, r, t, err)
 		}
 		x := v.eq
 		if rel.cmp != equal && rel.cmp != unequal {
@@ -221,10 +230,7 @@ func (p *parser) compareInts(s *subject) (*node, error) {
 		set = append(set, span{x.lo << r.shift, x.hi<<r.shift | (1<<r.shift - 1)})
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return rel.finish(p.ints(s, set)), nil
+	return rel, set, err
 }
 
 // valueError says which value is wrong; a missing one is told by the word that is there.

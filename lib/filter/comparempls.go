@@ -8,8 +8,8 @@ import (
 	"nfpipe/lib/ie"
 )
 
-// mpls reads "mpls labelN comp V", "mpls expN comp V", "mpls any comp V"; labels count from 1,
-// the top of the stack.
+// mpls reads "mpls labelN comp V", "mpls expN comp V", "mpls any comp V", "mpls eos comp V";
+// labels count from 1, the top of the stack.
 func (p *parser) mpls(s *subject) (*node, error) {
 	t, err := p.peek(0)
 	if err != nil {
@@ -19,16 +19,21 @@ func (p *parser) mpls(s *subject) (*node, error) {
 		return p.compare(s)
 	}
 	word := strings.ToLower(t.text)
-	if word == "any" {
+	switch word {
+	case "any":
 		p.drop(1)
 		return p.compare(s)
+	case "eos":
+		p.drop(1)
+		s.at.end = t.end
+		return p.mplsBottom(s)
 	}
 	digits, isLabel := strings.CutPrefix(word, "label")
 	if !isLabel {
 		var isExp bool
 		if digits, isExp = strings.CutPrefix(word, "exp"); !isExp {
 			e := p.errorf(t, "unknown word %s behind \"mpls\"", t)
-			e.Hint = "known are label1 to label10, exp1 to exp10, any"
+			e.Hint = "known are label1 to label10, exp1 to exp10, eos, any"
 			return nil, e
 		}
 	}
@@ -51,26 +56,25 @@ func (p *parser) mpls(s *subject) (*node, error) {
 
 // mplsExp compares bits 1 to 3 of a label stack entry.
 func (p *parser) mplsExp(s *subject) (*node, error) {
-	r := reader{what: "a number", top: 7, read: func(s string) (value, error) { return number(s, 7) }}
-	rel, err := p.relation()
-	if err != nil {
-		return nil, err
-	}
-	var set spans
-	err = p.values(&rel, r.what, func(t token) error {
-		v, isRange, err := r.word(t)
-		if err != nil || isRange && rel.cmp != equal && rel.cmp != unequal {
-			return p.valueError(s, &r, t, fmt.Errorf("%q is not between 0 and 7", t.text))
+	r := reader{what: "a number", top: 7, read: func(s string) (value, error) {
+		v, err := number(s, 7)
+		if err != nil {
+			err = fmt.Errorf("%q is not between 0 and 7", s)
 		}
-		x, some := v.eq, true
-		if rel.cmp != equal && rel.cmp != unequal {
-			x, some = r.side(rel.cmp, v)
-		}
-		if some {
-			set = append(set, x)
-		}
-		return nil
-	})
+		return v, err
+	}}
+	return p.entries(s, &r, func(x uint64, set spans) bool { return set.has(x >> 1 & 7) })
+}
+
+// mplsBottom compares the label of the entry that says that it is the last: its bit 0 is set.
+func (p *parser) mplsBottom(s *subject) (*node, error) {
+	r := p.readerOf(s.fields[0])
+	return p.entries(s, &r, func(x uint64, set spans) bool { return x&1 != 0 && set.has(x) })
+}
+
+// entries reads a comparison of label stack entries, which match says how to make.
+func (p *parser) entries(s *subject, r *reader, match func(x uint64, set spans) bool) (*node, error) {
+	rel, set, err := p.numbers(s, r)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +82,7 @@ func (p *parser) mplsExp(s *subject) (*node, error) {
 	return rel.finish(p.each(s, func(*ie.Field) *test {
 		return &test{form: onBytes, match: func(b []byte) bool {
 			x, ok := bigEndian(b)
-			return ok && set.has(x>>1&7)
+			return ok && match(x, set)
 		}}
 	})), nil
 }

@@ -278,13 +278,16 @@ func (e *evaluator) partial(t *test, s *source, dst flow.Bitmap) error {
 		or(dst, counted, e.batch.N)
 		return nil
 	}
-	if present == nil {
+	switch {
+	case present != nil:
+		deposit(dst, compact, present, counted)
+	case counted == nil:
+		dst.Or(compact)
+	default:
 		for i, w := range counted {
 			dst[i] |= compact[i] & w
 		}
-		return nil
 	}
-	deposit(dst, compact, present, counted)
 	return nil
 }
 
@@ -321,7 +324,7 @@ func (e *evaluator) computed(t *test, dst flow.Bitmap) (Match, error) {
 }
 
 // resolve finds the columns that carry the field of a test: of its elements, the first that a
-// shape has counts.
+// shape has counts. Of a pair any that it has may match.
 func (e *evaluator) resolve(t *test, st *state) {
 	b := e.batch
 	st.sources, st.covered, st.computed = st.sources[:0], 0, false
@@ -330,25 +333,13 @@ func (e *evaluator) resolve(t *test, st *state) {
 		return
 	}
 	for _, id := range t.field.Elements {
-		key, _ := ie.Column(id)
-		i := b.Find(flow.Key{ID: key})
-		if i < 0 {
-			continue
+		col, _ := ie.Column(id)
+		open := e.shapes &^ st.covered
+		for i := range b.Cols {
+			if k := b.Cols[i].Key; k.ID == col && k.Occ < flow.Occurrences(col) {
+				e.take(t, st, id, i, open)
+			}
 		}
-		c := &b.Cols[i]
-		shapes := c.Shapes & e.shapes &^ st.covered
-		if t.field.Family != ie.AnyFamily && c.Block.Kind == column.Int {
-			shapes &= e.ofFamily(key, t.field.Family)
-		}
-		if shapes == 0 {
-			continue
-		}
-		st.covered |= shapes
-		s := source{col: i, shapes: shapes, whole: shapes == e.shapes}
-		if shift, width := t.field.Part(id); width > 0 && c.Block.Kind == column.Int {
-			s.shift, s.mask = shift, 1<<width-1
-		}
-		st.sources = append(st.sources, s)
 	}
 	if t.field.Kind == ie.Counter && t.form == onInts && b.Sampled() {
 		for i := range st.sources {
@@ -359,18 +350,20 @@ func (e *evaluator) resolve(t *test, st *state) {
 	}
 }
 
-// ofFamily is the shapes whose element of a pair is that of one family.
-func (e *evaluator) ofFamily(key ie.ID, f ie.Family) uint64 {
-	shapes := uint64(0)
-	for s, shape := range e.batch.Shapes {
-		for _, elem := range shape {
-			if id, family := ie.Column(elem.ID); id == key {
-				if family == f {
-					shapes |= 1 << s
-				}
-				break
-			}
-		}
+// take makes column i, of element id, a source of a test, for those of the open shapes that have it.
+func (e *evaluator) take(t *test, st *state, id ie.ID, i int, open uint64) {
+	c := &e.batch.Cols[i]
+	shapes := c.Shapes & open
+	if t.field.Family != ie.AnyFamily && c.Block.Kind == column.Int {
+		shapes &= e.batch.Sent(c.Key, t.field.Family)
 	}
-	return shapes
+	if shapes == 0 {
+		return
+	}
+	st.covered |= shapes
+	s := source{col: i, shapes: shapes, whole: shapes == e.shapes}
+	if shift, width := t.field.Part(id); width > 0 && c.Block.Kind == column.Int {
+		s.shift, s.mask = shift, 1<<width-1
+	}
+	st.sources = append(st.sources, s)
 }

@@ -23,27 +23,36 @@ func batchOf(recs []record) *flow.Batch {
 	b := flow.NewBuilder()
 	for _, r := range recs {
 		ids := slices.Sorted(maps.Keys(r))
-		l, _ := b.Layout(flow.ShapeOf(ids...))
-		l.Next()
-		for i, id := range ids {
-			switch v := r[id].(type) {
-			case int:
-				l.Cols[i].PutInt(uint64(v))
-			case uint64:
-				l.Cols[i].PutInt(v)
-			case string:
-				if a, err := netip.ParseAddr(v); err == nil && a.Is4() {
-					l.Cols[i].Put4(uint32(v4Of(a)))
-				} else if err == nil {
-					p := a.As16()
-					l.Cols[i].Put16(p[:])
-				} else {
-					l.Cols[i].PutBytes([]byte(v))
-				}
+		var vals []any
+		for _, id := range ids {
+			vals = append(vals, r[id])
+		}
+		put(b, ids, vals...)
+	}
+	return b.Batch()
+}
+
+// put adds a record with these elements in this order.
+func put(b *flow.Builder, ids []ie.ID, vals ...any) {
+	l, _ := b.Layout(flow.ShapeOf(ids...))
+	l.Next()
+	for i, v := range vals {
+		switch v := v.(type) {
+		case int:
+			l.Cols[i].PutInt(uint64(v))
+		case uint64:
+			l.Cols[i].PutInt(v)
+		case string:
+			if a, err := netip.ParseAddr(v); err == nil && a.Is4() {
+				l.Cols[i].Put4(uint32(v4Of(a)))
+			} else if err == nil {
+				p := a.As16()
+				l.Cols[i].Put16(p[:])
+			} else {
+				l.Cols[i].PutBytes([]byte(v))
 			}
 		}
 	}
-	return b.Batch()
 }
 
 // matches is the numbers of the records that match, "all" or "none".
@@ -195,8 +204,16 @@ func TestErrors(t *testing.T) {
 		{"flags > S", "  flags > S\n        ^\nflags in letters compare with \"=\", \"!=\" and \"in\" only"},
 		{"duration > 5m", "  duration > 5m\n             ^~\n5m can be read as minutes or as millions; write 5min, or the number in full"},
 		{"first seen yesterday", "  first seen yesterday\n             ^~~~~~~~~\n\"yesterday\" is no time; \"first seen\" takes a time such as 2026-11-23T06:57"},
+		{"proto ''", "unknown protocol \"\""},
+		{"proto 0-", "unknown protocol \"\""},
+		{"duration ''", "\"\" is not a number; \"duration\" takes a duration"},
 		{"src geo CH", "  src geo CH\n  ^~~~~~~\n\"src geo\" is not supported yet"},
 		{"payload dns defined", "  payload dns defined\n  ^~~~~~~~~~~\n\"payload dns\" is not supported yet"},
+		{"mpls top 5", "unknown word \"top\" behind \"mpls\"; known are label1 to label10, exp1 to exp10, eos, any"},
+		{"mpls exp1 8", "\"8\" is not between 0 and 7; \"mpls exp1\" takes a number"},
+		{"mpls eos top", "\"top\" is not a number; \"mpls eos\" takes a label"},
+		{"asa denied nothing", "\"nothing\" is none of ingress egress interface nosyn"},
+		{"pf action 256", "256 is too large, the largest is 255"},
 		{"mpls label11 5", "  mpls label11 5\n       ^~~~~~~\n\"label11\" is no entry of the label stack; entries count from 1, the top, to 10"},
 		{"port in nat pblock", "  port in nat pblock\n          ^~~\n\"port in nat pblock\" is not supported yet"},
 		{"srcaddrport 5", "  srcaddrport 5\n  ^~~~~~~~~~~\n\"srcaddrport\" is not supported yet; test srcip and srcport on their own"},
@@ -233,6 +250,42 @@ func TestErrors(t *testing.T) {
 }
 
 // TestIncludesAreBounded: files that include each other twice would take for ever.
+// TestPairs: of a record with both members of an element pair, or one of them twice, either
+// matches; the columns that Fields asks for are enough.
+func TestPairs(t *testing.T) {
+	b := flow.NewBuilder()
+	put(b, []ie.ID{8, 27, 9, 29, 4}, "10.0.0.1", "2001:db8::1", 24, 64, 6)
+	put(b, []ie.ID{8, 8, 4}, "10.0.0.1", "10.0.0.2", 6)
+	put(b, []ie.ID{27, 8, 29, 9, 4}, "2001:db8::1", "10.0.0.1", 64, 24, 17)
+	put(b, []ie.ID{8, 9, 4}, "10.0.0.1", 64, 6)
+	put(b, []ie.ID{27, 29, 4}, "2001:db8::1", 24, 6)
+	batch := b.Batch()
+	for _, c := range []struct{ text, want string }{
+		{"src ip 10.0.0.1", "0 1 2 3"}, {"src ip 10.0.0.2", "1"}, {"src ip 2001:db8::1", "0 2 4"},
+		{"src ip in [10.0.0.2 2001:db8::/32]", "0 1 2 4"}, {"src ip != 2001:db8::1", "1 3"}, {"ip 10.0.0.2", "1"},
+		{"srcip4 10.0.0.1", "0 1 2 3"}, {"srcip6 2001:db8::1", "0 2 4"}, {"srcip6 10.0.0.1", "none"},
+		{"sourceIPv6Address 2001:db8::1", "0 2 4"}, {"defined srcip6", "0 2 4"}, {"defined srcip4", "0 1 2 3"}, {"ipv6", "0 2 4"},
+		{"src mask 24", "0 2 4"}, {"src mask 64", "0 2 3"}, {"src mask 25", "none"},
+		{"sourceIPv4PrefixLength 24", "0 2"}, {"sourceIPv6PrefixLength 64", "0 2"}, {"sourceIPv6PrefixLength 24", "4"},
+		{"proto tcp and src ip 2001:db8::1", "0 4"},
+	} {
+		f, err := Parse(c.text, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := matches(t, f, batch); got != c.want {
+			t.Errorf("%s matches %s, want %s", c.text, got, c.want)
+		}
+		part := *batch
+		if err := part.Project(flow.KeysOfAll(f.Fields())); err != nil {
+			t.Fatal(err)
+		}
+		if got := matches(t, f, &part); got != c.want {
+			t.Errorf("%s of its fields alone matches %s, want %s", c.text, got, c.want)
+		}
+	}
+}
+
 func TestIncludesAreBounded(t *testing.T) {
 	files := fstest.MapFS{}
 	for i := range 10 {
@@ -272,8 +325,10 @@ func TestTypes(t *testing.T) {
 	b := batchOf([]record{
 		{integer: column.FromSigned(-5), probability: column.FromFloat(0.25), reliable: 1, 136: 2, 230: 4, 233: 3},
 		{integer: column.FromSigned(7), probability: column.FromFloat(math.Copysign(0, -1)), reliable: 0, 136: 1, 230: 5, 233: 0},
-		{95: "\x03\x00\x00\x50", 314: "GET /index aab", 371: "lt", 61: 0, 89: 130, 40003: 99},
-		{95: "\x0d\x00\x00\x01", 314: "aaab", 371: "bob", 61: 1, 89: 64, ie.ClientLatency: 1500, ie.AppLatency: 20},
+		{95: "\x03\x00\x00\x50", 314: "GET /index aab", 371: "lt", 61: 0, 89: 130, 40003: 99, 33002: 1001,
+			70: "\x00\x06\x40", 71: "\x00\x0c\x8b", ie.PfAction: 1, ie.PfReason: 4, ie.PfDirection: 2},
+		{95: "\x0d\x00\x00\x01", 314: "aaab", 371: "bob", 61: 1, 89: 64, ie.ClientLatency: 1500, ie.AppLatency: 20,
+			33002: 1004, 70: "\x00\x06\x41", 281: "2001:db8::1", ie.TunnelSrcIPv4: "10.0.0.1", 361: 1024, ie.PfAction: 0, ie.PfReason: 1, ie.PfDirection: 1},
 	})
 	for _, c := range []struct{ filter, want string }{
 		{"mibObjectValueInteger -5", "0"}, {"mibObjectValueInteger > -6", "0 1"}, {"mibObjectValueInteger < 0", "0"}, {"mibObjectValueInteger -10--1", "0"},
@@ -287,6 +342,13 @@ func TestTypes(t *testing.T) {
 		{"username lt", "2"}, {"username != lt", "0 1 3"}, {"username in [lt bob]", "2 3"}, {"username bob and flowdir egress", "3"}, {"username not in [lt]", "0 1 3"},
 		{"fwdstat Daclp", "2"}, {"fwdstat >= 128", "2"}, {"flowdir in", "2"},
 		{"client latency 1500", "3"}, {"client latency > 1ms", "3"}, {"latency < 100us", "3"}, {"client latency 1.5ms", "3"},
+		{"pf action block", "2"}, {"pf action PASS", "3"}, {"pf action < 1", "3"}, {"pf action in [pass block]", "2 3"},
+		{"pf reason normalize", "2"}, {"pf reason bad-offset", "3"}, {"pf dir in", "3"}, {"pf dir out", "2"}, {"pf dir != in", "0 1 2"},
+		{"asa denied ingress", "2"}, {"asa denied I-ACL", "2"}, {"asa denied nosyn", "3"}, {"asa denied interface", "none"}, {"asa xevent > 1001", "3"},
+		{"asa event deny", "0"}, {"asa event term", "none"},
+		{"mpls label1 100", "2 3"}, {"mpls eos 100", "3"}, {"mpls eos 200", "2"}, {"mpls eos > 99", "2 3"}, {"mpls eos != 100", "0 1 2"}, {"mpls exp2 5", "2"},
+		{"src xlate host 2001:db8::1", "3"}, {"src xnet 2001:db8::/32", "3"}, {"nip 2001:db8::1", "3"}, {"dst nip 2001:db8::1", "none"},
+		{"src tun net 10/8", "3"}, {"src tun host 10.0.0.1", "3"}, {"dst tun net 10/8", "none"}, {"src nport 99", "2"}, {"pblock start 1024", "3"},
 		{"nat src port 99", "2"}, {"src nat port in [1-98]", "none"},
 	} {
 		f, err := Parse(c.filter, Options{})

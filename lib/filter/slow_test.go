@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,7 @@ var shapes = [][]ie.ID{
 	{4, 176, 177, 8, 28, 231, 298, 156, 157, 130, 62, 128, 129, 371},
 	{4, 7, 11, 8, 12, 1, 2, 23, 24, 154, 155, ie.SamplingInterval, ie.SamplingSpace},
 	{27, 12, 3, 192, 70, 60},
+	{4, 27, 8, 12, 28, 9, 29, 32, 139, 1, 2}, // both members of pairs
 }
 
 // world draws values; small ones repeat values so that comparisons hit and dictionaries form.
@@ -402,7 +404,7 @@ func (w *world) term() (string, decide) {
 	case 13:
 		return w.numbers("prev as", from(16), decimal, values([]ie.ID{129}))
 	case 14:
-		return w.numbers("mask", from(9), decimal, values([]ie.ID{9, 29}, []ie.ID{13, 30}))
+		return w.numbers("mask", from(9), decimal, values([]ie.ID{9}, []ie.ID{29}, []ie.ID{13}, []ie.ID{30}))
 	case 15:
 		return w.numbers("sourceIPv6PrefixLength", from(9), decimal, values([]ie.ID{29}))
 	case 16:
@@ -501,10 +503,13 @@ func (w *world) icmp() (string, decide) {
 		if x, ok := r.number(own); ok {
 			return []uint64{x}
 		}
-		if x, ok := r.number(32, 139); ok {
-			return []uint64{x >> shift & 255}
+		var both []uint64
+		for _, id := range []ie.ID{32, 139} {
+			if x, ok := r.number(id); ok {
+				both = append(both, x>>shift&255)
+			}
 		}
-		return nil
+		return both
 	})
 }
 
@@ -577,13 +582,8 @@ func (w *world) address() (string, decide) {
 	d := func(r record) bool {
 		hits := 0
 		for _, ids := range words.ids {
-			a, ok := r.first(ids...).(netip.Addr)
-			for _, p := range set {
-				// netip holds that an IPv4-mapped address is in no prefix at all.
-				if ok && a.BitLen() == p.Addr().BitLen() && sameBits(a, p) {
-					hits++
-					break
-				}
+			if slices.ContainsFunc(ids, func(id ie.ID) bool { return r.within(id, set) }) {
+				hits++
 			}
 		}
 		return hits == len(words.ids) || hits > 0 && !words.all
@@ -613,6 +613,15 @@ func (w *world) address() (string, decide) {
 		list = append(list, draw())
 	}
 	return fmt.Sprintf("%s in [ %s ]", words.name, strings.Join(list, []string{" ", ", "}[w.IntN(2)])), d
+}
+
+// within tells whether an address of the record is in one of the prefixes.
+func (r record) within(id ie.ID, set []netip.Prefix) bool {
+	a, ok := r[id].(netip.Addr)
+	return ok && slices.ContainsFunc(set, func(p netip.Prefix) bool {
+		// netip holds that an IPv4-mapped address is in no prefix at all.
+		return a.BitLen() == p.Addr().BitLen() && sameBits(a, p)
+	})
 }
 
 func sameBits(a netip.Addr, p netip.Prefix) bool {

@@ -8,7 +8,7 @@ func nearest(s string, list []string) string {
 	if len(s) > 4 {
 		limit = 2
 	}
-	if len(s) > 40 {
+	if s == "" || len(s) > 40 {
 		return ""
 	}
 	for _, w := range list {

@@ -78,10 +78,10 @@ func (p *parser) readerOf(f *ie.Field) reader {
 		return limit("a label", 1<<20-1)
 	case ie.ACL:
 		return limit("a number", math.MaxUint32)
-	case ie.Direction, ie.FwdStatus, ie.FirewallEvent, ie.NATEvent, ie.EndReason:
-		names := namesOf(f.Kind)
+	}
+	if names := namesOf(f); names != nil {
 		r.what = "a number or a name such as " + names[0].name
-		r.read = func(s string) (value, error) { return named(s, names) }
+		r.read = func(s string) (value, error) { return named(s, names, largest(f)) }
 		return r
 	}
 	return r.byType(f)
@@ -101,18 +101,23 @@ func (r reader) byType(f *ie.Field) reader {
 		r.bottom, r.top = column.FromFloat(math.Inf(-1)), column.FromFloat(math.Inf(1))
 		r.read = float
 	default:
-		max := uint64(math.MaxUint64)
-		if n := e.Type.Size(); n > 0 && n < 8 {
-			max = 1<<(8*n) - 1
-		}
 		if e.Type == ie.Boolean {
 			r.what = "true or false"
-			r.read = func(s string) (value, error) { return named(s, booleans) }
+			r.read = func(s string) (value, error) { return named(s, booleans, math.MaxUint8) }
 			return r
 		}
-		r.read = func(s string) (value, error) { return number(s, max) }
+		r.read = func(s string) (value, error) { return number(s, largest(f)) }
 	}
 	return r
+}
+
+// largest is the largest number that the element of a field holds.
+func largest(f *ie.Field) uint64 {
+	e, _ := elementOf(f)
+	if n := e.Type.Size(); n > 0 && n < 8 {
+		return 1<<(8*n) - 1
+	}
+	return math.MaxUint64
 }
 
 // number reads a whole number: decimal, 0x hexadecimal, or with k, m, g, t for powers of 1000.
@@ -309,7 +314,7 @@ func duration(s string, unit, step, scale uint64) (value, error) {
 	}
 	var ns uint64
 	var err error
-	if len(text) == len(s) {
+	if len(text) == len(s) && s != "" {
 		k := uint64(1)
 		if i := strings.IndexByte("kmgt", s[len(s)-1]|0x20); i >= 0 {
 			text = s[:len(s)-1]

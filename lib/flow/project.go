@@ -7,13 +7,24 @@ import (
 	"nfpipe/lib/ie"
 )
 
+// Occurrences is how many of the columns of an element carry fields: of a pair as many as it has
+// families, for a record may have both.
+func Occurrences(col ie.ID) uint8 {
+	if ie.IsPair(col) {
+		return 2
+	}
+	return 1
+}
+
 // KeysOf lists the columns that can carry a field, those of the fields that it is computed
 // from included.
 func KeysOf(f *ie.Field) []Key {
 	var keys []Key
 	for _, id := range f.Elements {
 		col, _ := ie.Column(id)
-		keys = append(keys, Key{ID: col})
+		for occ := range Occurrences(col) {
+			keys = append(keys, Key{ID: col, Occ: occ})
+		}
 	}
 	for _, names := range [][]string{f.From, f.Either} {
 		for _, name := range names {

@@ -77,4 +77,9 @@ func TestKeysOf(t *testing.T) {
 			t.Errorf("keys of port lack %v", id)
 		}
 	}
+	for _, name := range []string{"ip", "srcip4", "srcip6"} {
+		if keys := flow.KeysOf(named(name)); !slices.Contains(keys, flow.Key{ID: 8}) || !slices.Contains(keys, flow.Key{ID: 8, Occ: 1}) {
+			t.Errorf("keys of %s are %v", name, keys)
+		}
+	}
 }

@@ -48,15 +48,21 @@ func (r *record) field(f *ie.Field) any {
 		if len(vals) == 0 {
 			continue
 		}
-		_, sent := ie.Column(ids[0])
-		switch v := vals[0].(type) {
+		// Of an element pair, the one of the family is looked for among the first two.
+		at, found := 0, f.Family == ie.AnyFamily
+		for i := 0; i < min(2, len(ids)) && !found; i++ {
+			if _, sent := ie.Column(ids[i]); sent == f.Family {
+				at, found = i, true
+			}
+		}
+		switch v := vals[at].(type) {
 		case netip.Addr:
 			if f.Family == ie.IPv4 && !v.Is4() || f.Family == ie.IPv6 && v.Is4() {
 				return nil
 			}
 			return v
 		case uint64:
-			if f.Family != ie.AnyFamily && f.Family != sent {
+			if !found {
 				continue
 			}
 			if id == 32 && f.Kind == ie.ICMPType {

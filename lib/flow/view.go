@@ -27,8 +27,9 @@ func (v *View) None() bool { return v.Vec == nil }
 
 // Field lays out a field. Stored fields are as sent: counters are not scaled (see Scaled).
 // Derived ones are computed, from scaled counters; a duration is in nanoseconds. A field that
-// stands for several (Either) has no value of its own and is an error. The view is valid until
-// Release.
+// stands for several (Either) has no value of its own and is an error. Of a record with both
+// members of an element pair the first counts, or that of the field's family. The view is valid
+// until Release.
 func (b *Batch) Field(f *ie.Field) (View, error) {
 	switch {
 	case f.Derived:
@@ -44,7 +45,7 @@ func (b *Batch) Field(f *ie.Field) (View, error) {
 
 // single serves the common case: one column carries the field in every shape that has it.
 func (b *Batch) single(f *ie.Field) (View, bool, error) {
-	at := -1
+	at, shapes := -1, uint64(0)
 	for s := range b.Shapes {
 		i := b.source(f, s)
 		if i < 0 {
@@ -54,20 +55,13 @@ func (b *Batch) single(f *ie.Field) (View, bool, error) {
 			return View{}, false, nil
 		}
 		at = i
+		shapes |= 1 << s
 	}
 	if at < 0 {
 		return View{}, true, nil
 	}
-	if f.Family != ie.AnyFamily && b.Cols[at].Block.Kind == column.Int {
-		mask := uint64(0)
-		for s := range b.Shapes {
-			if b.source(f, s) == at {
-				mask |= 1 << s
-			}
-		}
-		if mask != b.Cols[at].Shapes {
-			return View{}, false, nil
-		}
+	if f.Family != ie.AnyFamily && shapes != b.Cols[at].Shapes {
+		return View{}, false, nil
 	}
 	v, err := b.layOut(at, f)
 	return b.ofFamily(v, f.Family), true, err
@@ -113,24 +107,48 @@ func (b *Batch) part(v View, f *ie.Field, id ie.ID) View {
 	return View{out, v.Present}
 }
 
-// source is the column that carries f in shape s, or -1. Of an element pair only a member of
-// the field's family counts; the family of an address is known per value only.
+// source is the column that carries f in shape s, or -1: the first of an element, and of a pair
+// the first of the field's family. Addresses are taken from one of the other family as well,
+// for theirs is known per value only.
 func (b *Batch) source(f *ie.Field, s int) int {
 	have := uint64(1) << s
 	for _, id := range f.Elements {
 		col, _ := ie.Column(id)
+		occ, sent := uint8(0), true
+		if f.Family != ie.AnyFamily {
+			occ, sent = b.member(s, col, f.Family)
+		}
 		for i := range b.Cols {
 			c := &b.Cols[i]
-			if c.Key.ID != col || c.Key.Occ != 0 || c.Shapes&have == 0 {
+			if c.Key.ID != col || c.Key.Occ != occ || c.Shapes&have == 0 {
 				continue
 			}
-			if f.Family != ie.AnyFamily && c.Block.Kind == column.Int && b.family(s, c.Key) != f.Family {
-				continue
+			if sent || c.Block.Kind != column.Int {
+				return i
 			}
-			return i
 		}
 	}
 	return -1
+}
+
+// Sent is the shapes that sent a column, of an element pair, in one family.
+func (b *Batch) Sent(k Key, f ie.Family) (shapes uint64) {
+	for s := range b.Shapes {
+		if b.family(s, k) == f {
+			shapes |= 1 << s
+		}
+	}
+	return shapes
+}
+
+// member is the first occurrence of column col in shape s that was sent in a family.
+func (b *Batch) member(s int, col ie.ID, f ie.Family) (occ uint8, sent bool) {
+	for occ := range Occurrences(col) {
+		if b.family(s, Key{col, occ}) == f {
+			return occ, true
+		}
+	}
+	return 0, false
 }
 
 // spread turns a column that holds values for some records into one by record.

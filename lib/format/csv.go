@@ -147,7 +147,7 @@ func plainWords(f *ie.Field) func(dst []byte, x uint64) []byte {
 	if signed(f) {
 		return func(dst []byte, x uint64) []byte { return appendSigned(dst, column.Signed(x)) }
 	}
-	if words := pfWords(f); words != nil {
+	if words := wordsOf(f); words != nil {
 		return func(dst []byte, x uint64) []byte { return appendWord(dst, words(x), x, 0) }
 	}
 	switch f.Kind {

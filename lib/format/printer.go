@@ -92,15 +92,17 @@ func (p *Printer) compile(mode string) error {
 	return fmt.Errorf("unknown output mode %q: use line, long, extended, biline, bilong, nsel, nat, csv, csv-fast, json, ndjson, null, fmt:… or csv:…", mode)
 }
 
+// Titled tells whether titles belong above the rows, and an empty line behind each of several
+// lists.
+func (p *Printer) Titled() bool { return !p.o.Quiet && p.family == familyText }
+
 // Summarised tells whether a summary belongs behind the rows.
-func (p *Printer) Summarised() bool {
-	return !p.o.Quiet && (p.family == familyText || p.family == familyNull)
-}
+func (p *Printer) Summarised() bool { return p.Titled() || !p.o.Quiet && p.family == familyNull }
 
 // NoMatch is what a run that printed no row may say, "" if nothing. It is no data: it goes
 // to standard error.
 func (p *Printer) NoMatch() string {
-	if p.family == familyText && !p.o.Quiet {
+	if p.Titled() {
 		return "No matching flows"
 	}
 	return ""

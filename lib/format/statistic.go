@@ -2,7 +2,6 @@ package format
 
 import (
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -321,14 +320,4 @@ func (t *Table) writeJSON(dst []byte, w *work, l *line, printed uint64) []byte {
 		dst = append(dst, '\n')
 	}
 	return dst
-}
-
-// Footer writes what comes behind the last row: in text an empty line, which parts a table
-// from the next.
-func (t *Table) Footer(w io.Writer) error {
-	if t.family == familyText && !t.o.Quiet {
-		_, err := io.WriteString(w, "\n")
-		return err
-	}
-	return t.Printer.Footer(w)
 }

@@ -209,7 +209,7 @@ func (p *Printer) wordsText(f *ie.Field, width int) func(dst []byte, x uint64) [
 			return padLeft(appendReal(dst, column.Float(x)), start, width)
 		}
 	}
-	if words := pfWords(f); words != nil {
+	if words := wordsOf(f); words != nil {
 		if f.Name == "pfdir" {
 			width = 3
 		}

@@ -65,17 +65,10 @@ func xeventWord(x uint64) string {
 	return ""
 }
 
-// pfWords names the values of OpenBSD's packet filter (net/pfvar.h), nil for other fields.
-func pfWords(f *ie.Field) func(x uint64) string {
-	var words []string
-	switch f.Name {
-	case "pfaction":
-		words = pfActions
-	case "pfreason":
-		words = pfReasons
-	case "pfdir":
-		words = pfDirections
-	default:
+// wordsOf names the values of a field that has words, nil for other fields.
+func wordsOf(f *ie.Field) func(x uint64) string {
+	words := f.Words()
+	if words == nil {
 		return nil
 	}
 	return func(x uint64) string {
@@ -85,14 +78,6 @@ func pfWords(f *ie.Field) func(x uint64) string {
 		return ""
 	}
 }
-
-var (
-	pfActions = []string{"pass", "block", "scrub", "noscrub", "nat", "nonat", "binat", "nobinat", "rdr", "nordr",
-		"synproxy", "defer", "match", "divert", "rt", "afrt"}
-	pfReasons = []string{"match", "bad-offset", "fragment", "short", "normalize", "memory", "bad-timestamp", "congestion",
-		"ip-option", "proto-cksum", "state-mismatch", "state-insert", "state-limit", "src-limit", "synproxy"}
-	pfDirections = []string{"inout", "in", "out"}
-)
 
 // flagWords has the lower eight TCP control bits as text.
 var flagWords = func() (t [256][8]byte) {

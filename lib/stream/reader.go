@@ -23,6 +23,9 @@ type Item struct {
 	Offset int64       // of the frame in its input
 	Before uint64      // selected records before it
 	Count  uint64      // of its own selected records, as they came
+	// Length is the bytes of the frame, and of what was lost or passed over before it: those of
+	// all items are what was taken of the input.
+	Length int64
 
 	seg    *segment
 	lost   bool   // Lost was told
@@ -39,6 +42,9 @@ type Options struct {
 	// Lazy makes the reader leave columns in a regular file until they are asked for. The file
 	// is read from its beginning, wherever its offset stands.
 	Lazy bool
+	// Open says that the input is still being written: where it stops, even in the middle of a
+	// frame, it is not cut off but open.
+	Open bool
 	// Want lists the columns that will be asked for. The reader may pass over others, and then
 	// they cannot be decoded, nor the frame passed on. Nil is all.
 	Want []flow.Key
@@ -55,6 +61,7 @@ type Reader struct {
 	left      int         // bytes of the frame before that are still in the input
 	file      io.ReaderAt // when columns may stay in the file
 	off       int64
+	told      int64 // the offset behind the item before
 	err       error
 	any       bool     // a segment was seen
 	seg       *segment // nil between segments
@@ -137,6 +144,14 @@ func (r *Reader) Lost(it *Item, err error) error {
 // Next returns the next frame, io.EOF after the last. Damage does not make it fail: it ends
 // the stream early or costs a frame, and Status tells. What fails is reading itself.
 func (r *Reader) Next() (*Item, error) {
+	it, err := r.next()
+	if it != nil {
+		it.Length, r.told = r.off-r.told, r.off
+	}
+	return it, err
+}
+
+func (r *Reader) next() (*Item, error) {
 	for r.err == nil {
 		at := r.off
 		it, err := (*Item)(nil), r.passLeft()

@@ -28,6 +28,9 @@ func (r *Reader) end(at int64, err error) {
 		records = r.seg.read
 	}
 	switch {
+	case r.opt.Open && r.seg != nil && unexpected(err) == io.ErrUnexpectedEOF:
+		r.why = "" // it does not end
+		r.problem(Open, stillOpen)
 	case err == io.EOF && !r.any && at == 0:
 		r.damage(Truncated, "no flow stream: the input is empty")
 	case err == io.EOF && r.seg == nil:
@@ -47,6 +50,9 @@ func (r *Reader) end(at int64, err error) {
 	}
 }
 
+// stillOpen is what is said of a segment that its writer has not ended yet.
+const stillOpen = "still being written; read up to the last whole frame"
+
 // unread is the reason of an End that tells no more.
 const unread = "not all of it could be read"
 
@@ -65,6 +71,13 @@ func (r *Reader) madeUpHead() *Item {
 // madeUpEnd ends a segment whose End is missing.
 func (r *Reader) madeUpEnd() *Item {
 	it := &Item{Kind: KindEnd, Offset: r.off, seg: r.seg, End: &End{Status: Partial, Reason: r.why, Records: r.seg.read}}
+	switch {
+	case r.why != "":
+	case r.seg.damaged:
+		it.End.Reason = unread
+	default:
+		it.End.Status = Open
+	}
 	r.seg = nil
 	return it
 }
@@ -86,7 +99,7 @@ func (r *Reader) finish(it *Item) {
 	case Partial:
 		r.problem(Partial, "its input was damaged: %s", printable(e.Reason))
 	case Open:
-		r.problem(Open, "still being written; read up to the last whole frame")
+		r.problem(Open, stillOpen)
 	}
 	if s.damaged && e.Status < Partial {
 		e.Status, e.Reason = Partial, unread

@@ -344,6 +344,48 @@ func TestUnknownFramesPass(t *testing.T) {
 	}
 }
 
+// TestLength: the lengths of all items are what was taken of the input, however it is read and
+// whatever was lost.
+func TestLength(t *testing.T) {
+	r := rand.New(rand.NewPCG(17, 18))
+	raw := write(t, column.None, false, someBatch(r, 3000), someBatch(r, 5))
+	broken := bytes.Clone(raw)
+	broken[len(raw)/2] ^= 1
+	two := append(bytes.Clone(raw), raw...)
+	want := []flow.Key{{ID: 4}}
+	for _, c := range []struct {
+		name string
+		r    *Reader
+		want int
+	}{
+		{"memory", NewReader(bytes.NewReader(raw), Options{}), len(raw)},
+		{"lazy", NewReader(bytes.NewReader(raw), Options{Lazy: true}), len(raw)},
+		{"passing over", NewReader(slowDiscarder{bytes.NewReader(raw)}, Options{Want: want}), len(raw)},
+		{"leaving", NewReader(slowDiscarder{bytes.NewReader(raw)}, Options{Want: want, Leave: true}), len(raw)},
+		{"two segments", NewReader(bytes.NewReader(two), Options{}), len(two)},
+		{"damage", NewReader(bytes.NewReader(broken), Options{}), len(raw)},
+		{"recovery", NewReader(bytes.NewReader(append([]byte("no stream"), broken...)), Options{Recover: true}), 9 + len(raw)},
+	} {
+		sum := int64(0)
+		for {
+			it, err := c.r.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			if it.Length < 0 {
+				t.Errorf("%s: %s frame of %d bytes", c.name, it.Kind, it.Length)
+			}
+			sum += it.Length
+		}
+		if sum != int64(c.want) {
+			t.Errorf("%s: %d of %d bytes", c.name, sum, c.want)
+		}
+	}
+}
+
 func TestParallelKeepsOrder(t *testing.T) {
 	r := rand.New(rand.NewPCG(13, 14))
 	var want []string

@@ -21,8 +21,9 @@ const (
 // merger makes of several segments. Tables of one name with different numbers of keys are
 // different tables. The zero value is empty and ready for use, by one goroutine.
 type Tables struct {
-	tables []*sideTable // in the order in which they came first
-	size   int
+	tables  []*sideTable // in the order in which they came first
+	size    int
+	changes uint64
 }
 
 // sideTable holds rows as octets: they are few, kept long, and compared whole.
@@ -122,13 +123,20 @@ func (s *Tables) put(x *sideTable, key string, r sideRow) error {
 	}
 	s.size += grown
 	if ok {
-		x.rows[i] = r
+		if x.rows[i] != r {
+			s.changes++
+			x.rows[i] = r
+		}
 		return nil
 	}
+	s.changes++
 	x.at[key] = len(x.rows)
 	x.rows = append(x.rows, r)
 	return nil
 }
+
+// Changes grows when a row is new or differs from the one before it.
+func (s *Tables) Changes() uint64 { return s.changes }
 
 // All returns the tables in force, in the order in which they came first; a table with too
 // many shapes, columns or bytes for one batch comes in several parts.
