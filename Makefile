@@ -73,7 +73,7 @@ fuzz:
 	@grep -r --include='*_test.go' -o '^func Fuzz[A-Za-z0-9]*' . | sort | while IFS=: read -r file target; do \
 		target=$${target#func }; \
 		echo "$${file%/*} $$target"; \
-		said=$$(go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$${file%/*}" 2>&1 </dev/null) || { \
+		said=$$(go test -run '^$$' -fuzz "^$$target\$$" -fuzzminimizetime=20x -fuzztime $(FUZZTIME) "$${file%/*}" 2>&1 </dev/null) || { \
 			echo "$$said"; \
 			echo "$$said" | grep -qx ' *context deadline exceeded' || exit 1; \
 		}; \
