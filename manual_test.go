@@ -192,7 +192,11 @@ func TestExamplesOfManualsRun(t *testing.T) {
 	if err != nil {
 		t.Fatalf("gzip: %v", err)
 	}
-	files := map[string][]byte{"a.nf": made, "b.nf": made, "broken.nf": made, "x.pcap": capture, "x.pcapng.gz": gz}
+	files := map[string][]byte{"a.nf": made, "b.nf": made, "broken.nf": made, "x.pcap": capture, "x.pcapng.gz": gz,
+		"netflow/nfcap.202611240900": made, "netflow/nfcap.202611241000": made}
+	if err := os.Mkdir(filepath.Join(dir, "netflow"), 0o777); err != nil {
+		t.Fatal(err)
+	}
 	eachPage(t, func(t *testing.T, tool, usage, page string) {
 		commands := examplesOfPage(page)
 		for _, line := range examplesOfUsage(usage, tool) {

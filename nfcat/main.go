@@ -13,7 +13,7 @@ import (
 )
 
 const usage = `
-Usage: nfcat [-r FILE]... [options]
+Usage: nfcat [-r FILE | -R RANGE]... [options]
 
 Reads files of flow records and writes them to stdout as one flow stream; at a
 terminal it shows them as lines, with --columns those fields.
@@ -25,9 +25,19 @@ Examples:
   nfcat -r a.nf --columns srcip,dstip,bytes | nfagg -s srcip/bytes
   nfcat -r broken.nf --recover > whole.nf    keep what is whole of damaged data
   nfcat -r a.nf --count                      how many records
+  nfcat -R netflow/nfcap.202611240900:nfcap.202611241000 | nfagg -s srcip
+  nfcat -R netflow -t 2026/11/24.09:10-2026/11/24.09:20 > some.nf
+  nfcat -R netflow -I                        what there is, as nfdump -I says
 
 Options:
   -r, --read FILE      read FILE; may be repeated; - is stdin, as is none at all
+  -R, --range RANGE    read slots of an archive: DIR is all of them, DIR/A those
+                       from A on, DIR/A:B those from A to B; may be repeated
+  -M, --dirs D/A:B:C   the same -r or -R in each of the directories D/A, D/B, ..
+  -t, --time WINDOW    only records that begin and end in
+                       YYYY/MM/DD.hh:mm:ss[-YYYY/MM/DD.hh:mm:ss], whose ends may
+                       be missing; +N, -N: the first, last N seconds of all
+  -I, --info           print what the files add up to instead
   -c, --limit N        stop after N records
       --columns LIST   keep only these fields (see --help-fields)
   -z, --compress=WHAT  encode again, compressed: none, s2 or zstd; lz4, lzo and
@@ -48,11 +58,12 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 3 done, but the input was damaged.
 `
 
 type config struct {
-	read                                  *[]string
+	read, ranges                          *[]string
 	limit                                 *uint64
-	columns, compress                     *string
+	dirs, columns, compress               *string
 	compact, recover, count, plain, stats *bool
 	noHistory                             *bool
+	window                                *window // of -t
 }
 
 func main() {
@@ -64,6 +75,10 @@ func run(env *cli.Env) int {
 	o := env.Options(usage)
 	var c config
 	c.read = o.StringArrayP("read", "r", nil, "read `FILE`")
+	c.ranges = o.StringArrayP("range", "R", nil, "read the slots of `RANGE`")
+	c.dirs = o.StringP("dirs", "M", "", "read from each of the `DIRECTORIES`")
+	span := o.StringP("time", "t", "", "only records of the `WINDOW`")
+	sums := o.BoolP("info", "I", false, "print what the files add up to")
 	c.limit = o.Uint64P("limit", "c", 0, "stop after `N` records")
 	c.columns = o.String("columns", "", "keep only the fields of `LIST`")
 	c.compress = o.Optional("compress", "z", "", "s2", cli.Compressions, "encode again, compressed as `WHAT`")
@@ -75,19 +90,30 @@ func run(env *cli.Env) int {
 	c.plain = o.Bool("reproducible", false, "no time, no history")
 	c.stats = o.Bool("stats", false, "say what was read and written")
 	o.Printer("help-fields", "", "list the fields", cli.HelpFields)
-	o.Instead("R", "nfcat -r reads one file; give it once for each file")
 	if !o.Parse() || !o.NoFilter(false) {
+		return env.Close()
+	}
+	if *sums && *span != "" {
+		env.Usagef("-I adds up whole files, and -t takes parts of them")
+		env.Hintf("nfcat -t ... | nfcat -I")
 		return env.Close()
 	}
 	if *y && *c.compress == "" {
 		*c.compress = "s2"
 	}
-	names, ok := env.Inputs(*c.read)
+	names, ok := inputs(env, &c)
+	if ok && *span != "" {
+		if c.window, ok = windowOf(env, *span, names); ok {
+			names = c.window.files(names)
+		}
+	}
 	if !ok {
 		return env.Close()
 	}
 	defer env.Drain()()
 	switch {
+	case *sums:
+		info(env, names, &c)
 	case *c.count:
 		count(env, names, &c)
 	case env.StdoutIsTerminal():
@@ -117,8 +143,8 @@ func copyAll(env *cli.Env, names []string, c *config) {
 		return
 	}
 	keepSelection := env.StdoutIsPipe() && !*c.compact
-	if keys != nil || *c.compress != "" || !keepSelection {
-		t.Work = work(keys, *c.compress != "", t.Comp, keepSelection)
+	if keys != nil || *c.compress != "" || !keepSelection || c.window != nil {
+		t.Work = work(c.window, keys, *c.compress != "", t.Comp, keepSelection)
 	}
 	s := env.Stats(*c.stats)
 	env.Streams(names, stream.Options{Recover: *c.recover, Lazy: true}, t.Run)
@@ -130,8 +156,13 @@ func copyAll(env *cli.Env, names []string, c *config) {
 }
 
 // work changes a frame as the options say, or passes it.
-func work(keys []flow.Key, encode bool, comp column.Comp, keepSelection bool) func(*flow.Batch) (stream.Verdict, error) {
+func work(w *window, keys []flow.Key, encode bool, comp column.Comp, keepSelection bool) func(*flow.Batch) (stream.Verdict, error) {
 	return func(b *flow.Batch) (stream.Verdict, error) {
+		if w != nil {
+			if some, err := w.match(b); !some || err != nil {
+				return stream.Verdict{Drop: true}, err
+			}
+		}
 		if keys == nil && !encode && (b.Sel == nil || keepSelection) {
 			return stream.Verdict{}, nil
 		}

@@ -433,7 +433,11 @@ func TestWrongUsage(t *testing.T) {
 	}{
 		{[]string{"--no-such"}, "nfcat: unknown option --no-such\nhint: nfcat --help lists the options\n"},
 		{[]string{"--colums", "srcip"}, "nfcat: unknown option --colums\nhint: did you mean --columns?\n"},
-		{[]string{"-R", "dir"}, "nfcat: unknown option -R\nhint: nfcat -r reads one file; give it once for each file\n"},
+		{[]string{"-t", "monday"}, "nfcat: -t monday: \"monday\" is no time\nhint: -t 2026/11/24.09:00:00-2026/11/24.09:30, -t 2026/11/24, -t +60 or -t -60\n"},
+		{[]string{"-t", "2026/11/24-2026/11/23"}, "nfcat: -t 2026/11/24-2026/11/23: ends before it begins\nhint: -t 2026/11/24.09:00:00-2026/11/24.09:30, -t 2026/11/24, -t +60 or -t -60\n"},
+		{[]string{"-t", "+0"}, "nfcat: -t +0: not a number of seconds\nhint: -t 2026/11/24.09:00:00-2026/11/24.09:30, -t 2026/11/24, -t +60 or -t -60\n"},
+		{[]string{"-t", "-10"}, "nfcat: -t -10: stdin cannot be read twice, name files\nhint: -t 2026/11/24.09:00:00-2026/11/24.09:30, -t 2026/11/24, -t +60 or -t -60\n"},
+		{[]string{"-I", "-t", "2026"}, "nfcat: -I adds up whole files, and -t takes parts of them\nhint: nfcat -t ... | nfcat -I\n"},
 		{[]string{"-r", "x.nf", "dst port 53"}, "nfcat: unexpected argument \"dst port 53\"\nhint: nfcat -r x.nf | nffilter 'dst port 53'\n"},
 		{[]string{"-yr", "x.nf", "dst", "port", "53"}, "nfcat: unexpected argument \"dst\"\nhint: nfcat -r x.nf -y | nffilter 'dst port 53'\n"},
 		{[]string{"-c", "ten"}, "nfcat: option -c: \"ten\": not a whole number in range\nhint: nfcat --help lists the options\n"},

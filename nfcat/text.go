@@ -17,6 +17,11 @@ func count(env *cli.Env, names []string, c *config) {
 	var n uint64
 	env.Streams(names, stream.Options{Recover: *c.recover, Lazy: true}, func(r *stream.Reader) error {
 		return r.Each(func(b *flow.Batch) error {
+			if c.window != nil {
+				if some, err := c.window.match(b); !some || err != nil {
+					return err
+				}
+			}
 			n += uint64(b.Selected())
 			if *c.limit > 0 && n >= *c.limit {
 				n = *c.limit
@@ -45,5 +50,9 @@ func show(env *cli.Env, names []string, c *config) {
 		env.Error(err)
 		return
 	}
-	env.Print(names, stream.Options{Recover: *c.recover, Lazy: true}, &cli.Rows{Printer: p, Limit: *c.limit})
+	rows := &cli.Rows{Printer: p, Limit: *c.limit}
+	if c.window != nil {
+		rows.Select = c.window.match
+	}
+	env.Print(names, stream.Options{Recover: *c.recover, Lazy: true}, rows)
 }

@@ -3,9 +3,11 @@ package cli
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"strings"
 	"time"
 
+	"nfpipe/lib/archive"
 	"nfpipe/lib/column"
 	"nfpipe/lib/source"
 	"nfpipe/lib/stream"
@@ -17,7 +19,7 @@ import (
 // only then, Streams is false. stream.ErrLimit ends it silently.
 func (e *Env) Streams(names []string, o stream.Options, read func(*stream.Reader) error) bool {
 	for _, name := range names {
-		in, err := source.Open(name, e.Stdin)
+		in, err := e.openInput(name)
 		if errors.Is(err, source.ErrCorrupt) {
 			e.Damagedf("%w", err)
 			continue
@@ -33,7 +35,7 @@ func (e *Env) Streams(names []string, o stream.Options, read func(*stream.Reader
 			in.Close()
 			continue
 		}
-		o.Name = in.Name
+		o.Name, o.Open = in.Name, isOpenSlot(name, in)
 		var r *stream.Reader
 		packed := &endsWhenCorrupt{in: in}
 		if f := in.File(); f != nil && o.Lazy && atStart(f) {
@@ -46,10 +48,11 @@ func (e *Env) Streams(names []string, o stream.Options, read func(*stream.Reader
 		err = read(r)
 		status, problems := r.Status()
 		for _, p := range problems {
-			if status == stream.Open {
-				e.Warnf("%s", p)
-			} else {
+			switch {
+			case status > stream.Open:
 				e.Damagedf("%s", p)
+			case e.StderrIsTerminal(): // no fault, and cron is not to send mail about it
+				e.Warnf("%s", p)
 			}
 		}
 		if packed.err != nil {
@@ -67,6 +70,23 @@ func (e *Env) Streams(names []string, o stream.Options, read func(*stream.Reader
 		}
 	}
 	return true
+}
+
+// openInput opens an input; instead of a slot that was closed since it was listed, the file that
+// it has become.
+func (e *Env) openInput(name string) (*source.Input, error) {
+	in, err := source.Open(name, e.Stdin)
+	if errors.Is(err, fs.ErrNotExist) {
+		if path, ok := archive.Moved(name); ok {
+			return source.Open(path, e.Stdin)
+		}
+	}
+	return in, err
+}
+
+// isOpenSlot tells whether an input is a slot that a collector is writing.
+func isOpenSlot(name string, in *source.Input) bool {
+	return archive.IsOpen(name) && in.File() != nil && archive.Writing(in.File())
 }
 
 // endsWhenCorrupt makes a compressed file whose rest cannot be unpacked a stream
