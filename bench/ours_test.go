@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"io"
+	"slices"
 	"testing"
 
 	"nfpipe/lib/column"
+	"nfpipe/lib/flow"
 	"nfpipe/lib/stream"
 )
 
@@ -82,4 +84,34 @@ func BenchmarkEncodeOurs(b *testing.B) {
 	if err := e.close(); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// BenchmarkEncodeFrame encodes full frames of generated records, without putting them together.
+func BenchmarkEncodeFrame(b *testing.B) {
+	const n, frames = flow.MaxRecords, 4
+	var batches []*flow.Batch
+	var e *encoder
+	Generate(1, frames*n, func(r *Row) {
+		if e == nil {
+			e, _ = newEncoder(io.Discard, column.None)
+		}
+		if e.row(r); e.builder.Len() == n {
+			batches = append(batches, e.builder.Batch())
+			e = nil
+		}
+	})
+	b.ReportAllocs()
+	octets, i := 0, 0
+	for b.Loop() {
+		src := batches[i%frames]
+		cols := slices.Clone(src.Cols)
+		f, err := stream.EncodeFrame(&flow.Batch{N: src.N, Shapes: src.Shapes, Cols: cols, Codes: src.Codes}, column.None, false)
+		if err != nil {
+			b.Fatal(err)
+		}
+		octets += f.Len()
+		i++
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(i)/n, "ns/record")
+	b.ReportMetric(float64(octets)/float64(i)/n, "bytes/record")
 }

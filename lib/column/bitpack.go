@@ -3,6 +3,7 @@ package column
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // maxWidth is the widest packed field below 64: a value that starts anywhere in a byte is
@@ -19,62 +20,72 @@ func widthOf(max uint64) uint {
 
 func packedLen(n int, w uint) int { return (n*int(w) + 7) >> 3 }
 
-// appendPacked appends n fields of w bits, lowest bit first; field i is get(i) as sub already
-// reduced by the caller.
-func appendPacked(dst []byte, vals []uint64, base uint64, w uint) []byte {
+// appendPacked appends a field of w bits for each value, its distance from base, lowest bit
+// first.
+func appendPacked[T uint8 | uint16 | uint64](dst []byte, vals []T, base T, w uint) []byte {
 	if w == 0 {
 		return dst
 	}
 	if w == 64 {
 		for _, v := range vals {
-			dst = binary.LittleEndian.AppendUint64(dst, v-base)
+			dst = binary.LittleEndian.AppendUint64(dst, uint64(v-base))
 		}
 		return dst
 	}
-	start := len(dst)
-	dst = append(dst, make([]byte, packedLen(len(vals), w)+8)...)
-	out := dst[start:]
+	start, end := len(dst), len(dst)+packedLen(len(vals), w)
+	dst = slices.Grow(dst, end-start+16)
+	out := dst[start : end+16]
+	o := 0
+	for ; w <= 16 && len(vals) >= 8; vals = vals[8:] { // eight fields are w bytes
+		x, y := fourFields(vals[:4], base, w), fourFields(vals[4:8], base, w)
+		binary.LittleEndian.PutUint64(out[o:], x|y<<(4*w))
+		binary.LittleEndian.PutUint64(out[o+8:], y>>(64-4*w))
+		o += int(w)
+	}
 	var acc uint64
 	var have uint
-	o := 0
 	for _, v := range vals {
-		x := v - base
-		acc |= x << have
+		x := uint64(v - base)
+		acc |= x << (have & 63)
 		have += w
 		if have >= 64 {
 			binary.LittleEndian.PutUint64(out[o:], acc)
 			o += 8
 			have -= 64
-			acc = x >> (w - have)
+			acc = x >> ((w - have) & 63)
 		}
 	}
 	binary.LittleEndian.PutUint64(out[o:], acc)
-	return dst[:start+packedLen(len(vals), w)]
+	return dst[:end]
 }
 
-func appendPacked16(dst []byte, codes []uint16, w uint) []byte {
-	if w == 0 {
-		return dst
-	}
-	start := len(dst)
-	dst = append(dst, make([]byte, packedLen(len(codes), w)+8)...)
-	out := dst[start:]
-	var acc uint64
-	var have uint
-	o := 0
-	for _, c := range codes {
-		acc |= uint64(c) << have
-		have += w
-		if have >= 32 {
-			binary.LittleEndian.PutUint32(out[o:], uint32(acc))
-			o += 4
-			have -= 32
-			acc >>= 32
-		}
-	}
-	binary.LittleEndian.PutUint64(out[o:], acc)
-	return dst[:start+packedLen(len(codes), w)]
+// fourFields are four fields of at most 16 bits.
+func fourFields[T uint8 | uint16 | uint64](v []T, base T, w uint) uint64 {
+	f := (*[4]T)(v)
+	return uint64(f[0]-base) | uint64(f[1]-base)<<w | (uint64(f[2]-base)|uint64(f[3]-base)<<w)<<(2*w)
 }
+
+// bitWriter packs fields of changing width, lowest bit first. The zero value is ready.
+type bitWriter struct {
+	at   int // whole bytes written
+	acc  uint64
+	have uint // bits in acc, below 8
+}
+
+// add writes x, of n bits, 56 at most, and returns the writer that goes on. out must have
+// eight bytes beyond those written. It has no branches: widths could not be predicted.
+func (w bitWriter) add(out []byte, x uint64, n uint) bitWriter {
+	w.acc |= x << (w.have & 7)
+	binary.LittleEndian.PutUint64(out[w.at:], w.acc)
+	w.have += n
+	w.at += int(w.have >> 3)
+	w.acc >>= w.have & 0x38
+	w.have &= 7
+	return w
+}
+
+// len is the number of bytes that hold all bits.
+func (w bitWriter) len() int { return w.at + int(w.have+7)/8 }
 
 // unpack reads len(dst) fields of w bits and adds base. src holds exactly packedLen bytes or more.
 func unpack(dst []uint64, src []byte, w uint, base uint64) {

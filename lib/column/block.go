@@ -3,6 +3,7 @@ package column
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/s2"
@@ -40,18 +41,31 @@ func Checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
 // Encode encodes v alone. The block owns its memory.
 func Encode(v *Vec) Block {
-	return finish(v, appendVec(make([]byte, 0, 1024+v.N), v))
+	if v.Kind == Int && v.Form == Plain && v.N > 0 {
+		p := profileOf(v.Ints)
+		return finishWithin(v, appendProfiled(newBody(), v.Ints, p, 0), Bound{Lo: p.lo}, Bound{Lo: p.hi})
+	}
+	return finish(v, appendVec(newBody(), v))
 }
+
+// newBody is an empty buffer; finish takes it back.
+func newBody() []byte { return (*bufPool.Get().(*[]byte))[:0] }
 
 // finish makes a block of an encoding with its leading Enc byte.
 func finish(v *Vec, body []byte) Block {
-	b := Block{Kind: v.Kind, Enc: Enc(body[0]), N: v.N, Raw: len(body) - 1, Data: body[1:]}
+	lo, hi := v.Bounds()
+	return finishWithin(v, body, lo, hi)
+}
+
+// finishWithin is finish for values of which the smallest and largest are known.
+func finishWithin(v *Vec, body []byte, lo, hi Bound) Block {
+	b := Block{Kind: v.Kind, Enc: Enc(body[0]), N: v.N, Raw: len(body) - 1, Data: slices.Clone(body[1:]), Lo: lo, Hi: hi}
+	bufPool.Put(&body)
 	b.CRC = Checksum(b.Data)
-	b.Lo, b.Hi = v.Bounds()
 	return b
 }
 
-// appendVec appends the Enc byte and the body by kind and form.
+// appendVec appends the Enc byte and the body by kind and form, but for plain numbers.
 //
 //	const  Int: uvarint value; Addr: addresses (1); Bytes: octets (1)
 //	dict   entries, codes
@@ -60,12 +74,10 @@ func appendVec(dst []byte, v *Vec) []byte {
 	switch {
 	case v.N == 0 && v.Kind == Int:
 		return append(dst, byte(EncConst), 0)
-	case v.Form == Plain && v.Kind == Int:
-		return appendInts(dst, v.Ints, 0)
 	case v.Form == Plain:
 		return appendOctets(append(dst, byte(EncPlain)), v)
 	case v.Entries() > 1:
-		return appendCodes(appendEntries(append(dst, byte(EncDict)), v), v.Codes, v.Entries(), 0)
+		return appendCodes(appendEntries(append(dst, byte(EncDict)), v), v.Codes, v.Entries(), runsOf(v.Codes), 0)
 	}
 	dst = append(dst, byte(EncConst))
 	switch v.Kind {

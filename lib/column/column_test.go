@@ -212,7 +212,7 @@ func TestDependentRoundTrip(t *testing.T) {
 				as.Ints[i] = r.Uint64N(70000)
 			}
 		}
-		b, _, ok := EncodeMapped(as, ref)
+		b, _, ok := EncodeMapped(as, ref, true)
 		if !ok && n > 2 {
 			t.Fatalf("%d: not mapped", n)
 		}
@@ -224,7 +224,7 @@ func TestDependentRoundTrip(t *testing.T) {
 		for i := range n {
 			nh.Put4(uint32(as.Ints[i] / 7))
 		}
-		if b, _, ok := EncodeMapped(nh.Vec(), ref); ok {
+		if b, _, ok := EncodeMapped(nh.Vec(), ref, true); ok {
 			roundTrip(t, fmt.Sprint("mapped address ", n), nh.Vec(), ref, b)
 		}
 		other := addrVec(r, n, 3500, .1)

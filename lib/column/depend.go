@@ -2,6 +2,7 @@ package column
 
 import (
 	"encoding/binary"
+	"math/bits"
 )
 
 // Encodings that lean on one other column of the same records. Both columns hold a value for
@@ -13,67 +14,6 @@ import (
 //	            it lacks; codes (of all entries in order)
 //	quotient    ints quotients, bit stream of the remainders
 //	difference  u8 0 (value = other + d) or 1 (value = other - d), ints d
-
-// EncodeMapped encodes v as a function of the entries of ref, or reports that too many
-// records are exceptions. ref must be a dictionary or a constant. The vector returned is v as
-// it will be decoded: a dictionary, on which other columns may lean.
-func EncodeMapped(v, ref *Vec) (Block, *Vec, bool) {
-	if ref.Form == Plain || v.N != ref.N || v.N == 0 || v.Form == Const || v.Kind == Bytes && v.Form == Plain {
-		return Block{}, nil, false
-	}
-	d := v
-	if v.Form == Plain {
-		d = toDict(v)
-	}
-	table := getInts(ref.Entries())
-	defer putInts(table)
-	majority(*table, d.Codes, ref)
-	pos, exc, ok := exceptions(d.Codes, *table, ref)
-	if !ok {
-		return Block{}, nil, false
-	}
-	body := appendEntries([]byte{byte(EncMapped)}, d)
-	body = appendInts(body, *table, 1)
-	body = binary.AppendUvarint(body, uint64(len(pos)))
-	body = appendInts(body, pos, 1)
-	body = appendInts(body, exc, 1)
-	return finish(d, body), d, true
-}
-
-// toDict gives an Int column its dictionary form.
-func toDict(v *Vec) *Vec {
-	d := &Vec{Kind: Int, Form: Dict, N: v.N, Codes: make([]uint16, v.N)}
-	if lo, hi := minMax(v.Ints); hi-lo < histogramSpan {
-		seen := make([]uint16, hi-lo+1) // 1, then the code
-		for _, x := range v.Ints {
-			seen[x-lo] = 1
-		}
-		for i, s := range seen {
-			if s != 0 {
-				seen[i] = uint16(len(d.Ints))
-				d.Ints = append(d.Ints, lo+uint64(i))
-			}
-		}
-		for i, x := range v.Ints {
-			d.Codes[i] = seen[x-lo]
-		}
-		return d
-	}
-	t := newIntTable(1024)
-	for i, x := range v.Ints {
-		d.Codes[i] = t.code(x)
-	}
-	d.Ints = sortedCopy(t.keys())
-	renumber := make([]uint16, len(d.Ints))
-	for e, x := range d.Ints {
-		c, _ := t.get(x)
-		renumber[c] = uint16(e)
-	}
-	for i, c := range d.Codes {
-		d.Codes[i] = renumber[c]
-	}
-	return d
-}
 
 // EncodeShared encodes the addresses of v with a dictionary that is mostly ref's. Of ref only
 // the entries matter.
@@ -106,10 +46,10 @@ func EncodeShared(v, ref *Vec) (Block, bool) {
 			own.V6 = append(own.V6, a)
 		}
 	}
-	body := append([]byte{byte(EncShared)}, common...)
+	body := append(append(newBody(), byte(EncShared)), common...)
 	body = binary.AppendUvarint(body, uint64(own.Entries()))
 	body = appendAddrs(body, &own)
-	return finish(v, appendCodes(body, v.Codes, v.Entries(), 0)), true
+	return finish(v, appendCodes(body, v.Codes, v.Entries(), runsOf(v.Codes), 0)), true
 }
 
 // sharedEntries puts a dictionary together from ref's and its own entries.
@@ -153,97 +93,34 @@ func (c *cursor) sharedEntries(b *Block, v, ref *Vec) {
 	v.Form = Dict
 }
 
-// exceptions lists the records whose entry is not what the table says, up to an eighth of all.
-func exceptions(codes []uint16, table []uint64, ref *Vec) (pos, exc []uint64, ok bool) {
-	limit := len(codes) / 8
-	at := codesOf(ref)
-	for i, x := range codes {
-		e := uint16(0)
-		if at != nil {
-			e = at[i]
-		}
-		if table[e] == uint64(x) {
-			continue
-		}
-		if len(pos) == limit {
-			return nil, nil, false
-		}
-		pos = append(pos, uint64(i))
-		exc = append(exc, uint64(x))
-	}
-	return pos, exc, true
-}
-
-// codesOf is the entry of each value; nil for a constant.
-func codesOf(v *Vec) []uint16 {
-	if v.Form == Dict {
-		return v.Codes[:v.N]
-	}
-	return nil
-}
-
-// majority finds a likely value for each entry by the vote of Boyer and Moore; entries that
-// no record uses take the value of the entry before, which keeps runs long.
-func majority(table []uint64, codes []uint16, ref *Vec) {
-	type ballot struct {
-		value uint16
-		votes int32
-		seen  bool
-	}
-	box := make([]ballot, len(table))
-	at := codesOf(ref)
-	for i, x := range codes {
-		e := uint16(0)
-		if at != nil {
-			e = at[i]
-		}
-		b := &box[e]
-		b.seen = true
-		if b.value == x {
-			b.votes++
-		} else if b.votes--; b.votes < 0 {
-			b.value, b.votes = x, 1
-		}
-	}
-	last := uint64(0)
-	for e := range box {
-		if box[e].seen {
-			last = uint64(box[e].value)
-		}
-		table[e] = last
-	}
-	// An entry of a single record takes its neighbours' value when both agree: a lone exception
-	// in the middle of a prefix must not break the run.
-	for e := 1; e+1 < len(table); e++ {
-		if box[e].votes <= 1 && table[e-1] == table[e+1] {
-			table[e] = table[e-1]
-		}
-	}
-}
-
-// EncodeQuotient encodes v as quotient and remainder by ref, both Int.
+// EncodeQuotient encodes v as quotient and remainder by ref, both Int, or reports that a
+// remainder would take too many bits.
 func EncodeQuotient(v, ref *Vec) (Block, bool) {
 	if v.Kind != Int || ref.Kind != Int || v.N != ref.N || v.N == 0 || v.Form == Const {
 		return Block{}, false
 	}
-	q, xs, ds := getInts(v.N), getInts(v.N), getInts(v.N)
+	xs, done := plainOf(v)
+	defer done()
+	ds, done := plainOf(ref)
+	defer done()
+	q := getInts(v.N)
 	defer putInts(q)
-	defer putInts(xs)
-	defer putInts(ds)
-	plainInts(*xs, v)
-	plainInts(*ds, ref)
+	rest := bufPool.Get().(*[]byte)
+	defer bufPool.Put(rest)
+	*rest = grow(*rest, 8*v.N+8)
 	var w bitWriter
-	for i, x := range *xs {
-		d := (*ds)[i]
-		if d <= 1 {
-			(*q)[i] = x
-			continue
-		}
+	lo, hi, most := xs[0], xs[0], uint64(0)
+	for i, x := range xs {
+		d := max(ds[i], 1)
 		(*q)[i] = x / d
-		w.add(x%d, remainderBits(d))
+		w = w.add(*rest, x%d, remainderBits(d))
+		lo, hi, most = min(lo, x), max(hi, x), max(most, d)
 	}
-	body := appendInts([]byte{byte(EncQuotient)}, *q, 0)
-	return finish(v, append(body, w.bytes()...)), true
+	if remainderBits(most) > maxWidth { // the writer went wrong
+		return Block{}, false
+	}
+	body := appendInts(append(newBody(), byte(EncQuotient)), *q, 0)
+	return finishWithin(v, append(body, (*rest)[:w.len()]...), Bound{Lo: lo}, Bound{Lo: hi}), true
 }
 
 // EncodeDifference encodes v as its distance from ref, both Int.
@@ -251,30 +128,36 @@ func EncodeDifference(v, ref *Vec) (Block, bool) {
 	if v.Kind != Int || ref.Kind != Int || v.N != ref.N || v.N == 0 || v.Form == Const {
 		return Block{}, false
 	}
-	above, below := true, true
-	d, ys := getInts(v.N), getInts(v.N)
+	xs, done := plainOf(v)
+	defer done()
+	ys, done := plainOf(ref)
+	defer done()
+	d := getInts(v.N)
 	defer putInts(d)
-	defer putInts(ys)
-	plainInts(*d, v)
-	plainInts(*ys, ref)
-	for i, y := range *ys {
-		x := (*d)[i]
-		above = above && x >= y
-		below = below && x <= y
-		(*d)[i] = x - y
-	}
 	sign := byte(0)
-	switch {
-	case above:
-	case below:
+	lo, hi, ok := distances(*d, xs, ys)
+	if !ok {
 		sign = 1
-		for i, x := range *d {
-			(*d)[i] = -x
-		}
-	default:
+		lo, hi, ok = distances(*d, ys, xs)
+	}
+	if !ok {
 		return Block{}, false
 	}
-	return finish(v, appendInts([]byte{byte(EncDifference), sign}, *d, 0)), true
+	body := append(newBody(), byte(EncDifference), sign)
+	return finish(v, appendProfiled(body, *d, profile{lo, hi, runsOf(*d)}, 0)), true
+}
+
+// distances puts xs - ys into d and returns the smallest and the largest, if none is negative.
+func distances(d, xs, ys []uint64) (lo, hi uint64, ok bool) {
+	lo, below := ^uint64(0), uint64(0)
+	ys, d = ys[:len(xs)], d[:len(xs)]
+	for i, x := range xs {
+		y, less := bits.Sub64(x, ys[i], 0)
+		d[i] = y
+		lo, hi = min(lo, y), max(hi, y)
+		below |= less
+	}
+	return lo, hi, below == 0
 }
 
 // plainInts fills dst with the values of an Int column.
@@ -291,28 +174,6 @@ func plainInts(dst []uint64, v *Vec) {
 			dst[i] = v.Ints[0]
 		}
 	}
-}
-
-// bitWriter packs fields of changing width, lowest bit first.
-type bitWriter struct {
-	out  []byte
-	acc  uint64
-	have uint
-}
-
-func (w *bitWriter) add(x uint64, n uint) {
-	w.acc |= x << w.have
-	w.have += n
-	if w.have >= 64 {
-		w.out = binary.LittleEndian.AppendUint64(w.out, w.acc)
-		w.have -= 64
-		w.acc = x >> (n - w.have)
-	}
-}
-
-func (w *bitWriter) bytes() []byte {
-	tail := binary.LittleEndian.AppendUint64(w.out, w.acc)
-	return tail[:len(w.out)+int(w.have+7)/8]
 }
 
 // leans tells whether b can lean on ref, and fails if not.

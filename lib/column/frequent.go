@@ -1,18 +1,19 @@
 package column
 
 import (
-	"cmp"
 	"encoding/binary"
 	"math/bits"
 	"slices"
+	"sync"
 )
 
 // Encodings for values that are frequent or mostly small.
 
 const (
-	histogramSpan = 1 << 16 // counted exactly when all values lie this close
-	maxFrequent   = 512     // candidates for an escape dictionary
-	maxIntDict    = 1 << 13 // distinct wide values that are worth a dictionary
+	histogramBits = 16
+	histogramSpan = 1 << histogramBits // counted when all values lie this close
+	maxFrequent   = 512                // candidates for an escape dictionary
+	maxIntDict    = 1 << 13            // distinct wide values that are worth a dictionary
 )
 
 // planFrequent offers dictionary and escape encodings.
@@ -29,110 +30,145 @@ func planFrequent(v []uint64, p profile, best *plan) {
 	planSampled(v, best)
 }
 
-// exactSpan is the span of values that are counted exactly; wider ones are sampled.
-const exactSpan = 1 << 12
-
-// planCounted counts values that lie close together.
-func planCounted(v []uint64, p profile, best *plan, w int) {
-	step := 1
-	if p.hi-p.lo >= exactSpan {
-		step = sample(v)
-	}
-	hist := make([]uint32, p.hi-p.lo+1)
-	seen := 0
-	for i := 0; i < len(v); i += step {
-		hist[v[i]-p.lo]++
-		seen++
-	}
-	if step == 1 {
-		planDict(hist, p, len(v), best)
-	}
-	planHistWindow(hist, p, seen, len(v), best, w)
-	planTop(hist, p, seen, len(v), best, w)
+// counter counts values by their distance from the smallest. Between uses all counts are zero.
+type counter struct {
+	count [histogramSpan]uint16
+	found []uint16 // distances counted, each once, in the order of their first value
+	seen  int
 }
 
-// planDict offers a dictionary of the values that were all counted.
-func planDict(hist []uint32, p profile, n int, best *plan) {
-	count := make([]uint32, 0, 256)
-	distinct := 0
-	for _, c := range hist {
-		if c > 0 {
-			distinct++
-			if distinct <= 256 {
-				count = append(count, c)
-			}
+var counterPool = sync.Pool{New: func() any { return new(counter) }}
+
+// counted counts a sample of values that lie in the span of a counter.
+func counted(v []uint64, p profile) *counter {
+	c := counterPool.Get().(*counter)
+	step := stride(len(v), 2048)
+	if p.hi-p.lo >= 256 {
+		step = max(len(v)/6000, 1) | 1
+	}
+	c.seen = (len(v) + step - 1) / step
+	c.found = grow(c.found, c.seen+1)
+	m := 0
+	for i := 0; i < len(v); i += step {
+		d := uint16(v[i] - p.lo)
+		n := c.count[d]
+		c.found[m] = d
+		if n == 0 {
+			m++
+		}
+		c.count[d] = n + 1
+	}
+	c.found = c.found[:m]
+	return c
+}
+
+func (c *counter) free() {
+	for _, d := range c.found {
+		c.count[d] = 0
+	}
+	counterPool.Put(c)
+}
+
+// planCounted considers values that lie close together.
+func planCounted(v []uint64, p profile, best *plan, w int) {
+	c := counted(v, p)
+	defer c.free()
+	planDict(v, p, c, best)
+	planCountedWindow(c, p, len(v), best, w)
+	planTop(c, p, len(v), best, w)
+}
+
+// planDict offers a dictionary of all values, unless a sample says that few of them come again.
+func planDict(v []uint64, p profile, c *counter, best *plan) {
+	if c.seen < len(v) && 4*len(c.found) > c.seen {
+		return
+	}
+	n := len(v)
+	var count [256]uint32
+	for i, d := range c.found[:min(len(c.found), 256)] {
+		count[i] = uint32(c.count[d])
+	}
+	symbols := entropy(count[:], n)
+	size := func(distinct int) int {
+		codes := n * bits.Len(uint(distinct-1))
+		if distinct <= 256 && n >= minSymbols {
+			codes = min(codes, symbols)
+		}
+		return codes + distinct*(bits.Len(uint(int(p.hi-p.lo+1)/distinct))+2) + 128
+	}
+	if s := size(len(c.found)); s+s/16 < best.bits {
+		dict := distinctOf(v, p)
+		best.offer(plan{enc: EncDict, bits: size(len(dict)), dict: dict})
+	}
+}
+
+// distinctOf lists the values in ascending order.
+func distinctOf(v []uint64, p profile) []uint64 {
+	has := bufPool.Get().(*[]byte)
+	defer bufPool.Put(has)
+	*has = grow(*has, int(p.hi-p.lo)+1)
+	clear(*has)
+	for _, x := range v {
+		(*has)[x-p.lo] = 1
+	}
+	var dict []uint64
+	for i, h := range *has {
+		if h != 0 {
+			dict = append(dict, uint64(i)+p.lo)
 		}
 	}
-	size := n*bits.Len(uint(distinct-1)) + 128
-	if distinct <= 256 && n >= minSymbols {
-		size = min(size, entropy(count, n))
-	}
-	size += distinct * (bits.Len(uint(len(hist)/distinct)) + 2)
-	if size+size/16 < best.bits {
-		best.offer(plan{enc: EncDict, bits: size, dict: distinctOf(hist, p.lo, distinct)})
-	}
+	return dict
 }
 
 // planTop offers codes for the most frequent values and escapes for the rest.
-func planTop(hist []uint32, p profile, seen, n int, best *plan, w int) {
-	type counted struct {
-		v uint64
-		n uint32
+func planTop(c *counter, p profile, n int, best *plan, w int) {
+	least := max(c.seen/maxFrequent, 2)
+	if p.hi-p.lo < 256 {
+		least = 1
 	}
-	var top []counted
-	least := uint32(max(seen/maxFrequent, 2))
-	for i, c := range hist {
-		if c >= least || c > 0 && len(hist) <= 256 {
-			top = append(top, counted{uint64(i) + p.lo, c})
+	var top []uint64 // by falling count, then rising value
+	for _, d := range c.found {
+		if k := c.count[d]; int(k) >= least {
+			top = append(top, uint64(^k)<<16|uint64(d))
 		}
 	}
-	slices.SortFunc(top, func(a, b counted) int {
-		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.v, b.v))
-	})
+	slices.Sort(top)
 	covered, i := 0, 0
 	for k := uint(1); k <= 8; k++ {
 		for ; i < len(top) && i < 1<<k-1; i++ {
-			covered += int(top[i].n)
+			covered += int(c.count[uint16(top[i])])
 		}
-		size := seen*int(k) + (seen-covered)*w
+		size := n * int(k)
 		if k == 8 { // these codes are symbols
 			var count [256]uint32
-			for j := range i {
-				count[j] = top[j].n
+			for j, t := range top[:i] {
+				count[j] = uint32(c.count[uint16(t)])
 			}
-			count[255] = uint32(seen - covered)
-			size += min(entropy(count[:], seen)-seen*8, 0)
+			count[255] = uint32(c.seen - covered)
+			size = min(size, entropy(count[:], n))
 		}
-		q := plan{enc: EncEscapeDict, bits: int(float64(size)*float64(n)/float64(seen)) + i*w + 128, width: k}
+		q := plan{enc: EncEscapeDict, bits: size + ofAll((c.seen-covered)*w, c.seen, n) + i*w + 128, width: k}
 		if q.bits+q.bits/16 < best.bits {
 			q.dict = make([]uint64, i)
-			for j := range q.dict {
-				q.dict[j] = top[j].v
+			for j, t := range top[:i] {
+				q.dict[j] = uint64(uint16(t)) + p.lo
 			}
 			best.offer(q)
 		}
 	}
 }
 
-func distinctOf(hist []uint32, lo uint64, distinct int) []uint64 {
-	dict := make([]uint64, 0, distinct)
-	for i, c := range hist {
-		if c != 0 {
-			dict = append(dict, uint64(i)+lo)
-		}
+// planCountedWindow finds the width whose window from the smallest value is cheapest.
+func planCountedWindow(c *counter, p profile, n int, best *plan, w int) {
+	var in [histogramBits + 2]int // by the bits of the distance plus one
+	for _, d := range c.found {
+		in[bits.Len(uint(d)+1)] += int(c.count[d])
 	}
-	return dict
-}
-
-// planHistWindow finds the width whose window from the smallest value is cheapest.
-func planHistWindow(hist []uint32, p profile, seen, n int, best *plan, w int) {
-	in, i := 0, 0
+	inside := 0
 	for k := 1; k < w; k++ {
-		for ; i < len(hist) && i < 1<<k-1; i++ {
-			in += int(hist[i])
-		}
-		size := float64(seen*k+(seen-in)*w) * float64(n) / float64(seen)
-		best.offer(plan{enc: EncEscape, bits: int(size) + 128, width: uint(k), base: p.lo})
+		inside += in[k]
+		size := n*k + ofAll((c.seen-inside)*w, c.seen, n) + 128
+		best.offer(plan{enc: EncEscape, bits: size, width: uint(k), base: p.lo})
 	}
 }
 
@@ -141,13 +177,13 @@ func planHistWindow(hist []uint32, p profile, seen, n int, best *plan, w int) {
 func planWindow(v []uint64, p profile, best *plan, w int) {
 	var low, high [65]int
 	seen := 0
-	for i, step := 0, sample(v); i < len(v); i += step {
+	for i, step := 0, stride(len(v), 2048); i < len(v); i += step {
 		low[bits.Len64(v[i]-p.lo)]++
 		high[bits.Len64(p.hi-v[i])]++
 		seen++
 	}
 	size := func(in, k int) int {
-		return int(float64(seen*k+(seen-in)*w)*float64(len(v))/float64(seen)) + 128
+		return len(v)*k + ofAll((seen-in)*w, seen, len(v)) + 128
 	}
 	inLow, inHigh := low[0], high[0]
 	for k := 1; k < w && k <= maxWidth; k++ {
@@ -170,15 +206,7 @@ func planWindow(v []uint64, p profile, best *plan, w int) {
 // planSampled offers a dictionary of wide values when a sample repeats itself.
 func planSampled(v []uint64, best *plan) {
 	n := len(v)
-	const enough = 1024
-	t := newIntTable(enough)
-	step := max(n/enough, 1)
-	seen := 0
-	for i := 0; i < n && seen < enough; i += step {
-		t.put(v[i], 0)
-		seen++
-	}
-	if t.n*4 > seen {
+	if distinct, seen := distinctOfSample(v); 4*distinct > seen {
 		return
 	}
 	all := newIntTable(maxIntDict)
@@ -196,23 +224,36 @@ func planSampled(v []uint64, best *plan) {
 	}
 }
 
+// distinctOfSample estimates, with a bit for each of 8192 hashes, how many values of a sample of
+// about 1024 are different.
+func distinctOfSample(v []uint64) (distinct, seen int) {
+	var has [128]uint64
+	for i, step := 0, max(len(v)/1024, 1); i < len(v); i += step {
+		h := v[i] * 0x9e3779b97f4a7c15 >> 51
+		b := &has[h>>6]
+		distinct += int(^*b >> (h & 63) & 1)
+		*b |= 1 << (h & 63)
+		seen++
+	}
+	return distinct, seen
+}
+
 // appendEscape appends
 //
 //	escape  uvarint base, u8 width, fields (all ones: escaped), uvarint escapes, ints values
 func appendEscape(dst []byte, v []uint64, base uint64, w uint) []byte {
 	esc := uint64(1)<<w - 1
-	f, x := getInts(len(v)), getInts(len(v))
+	f, x := getInts(len(v)), getInts(len(v)+1)
 	defer putInts(f)
 	defer putInts(x)
 	m := 0
 	for i, a := range v {
 		d := a - base
+		(*x)[m] = a
 		if d >= esc {
-			(*x)[m] = a
 			m++
-			d = esc
 		}
-		(*f)[i] = d
+		(*f)[i] = min(d, esc)
 	}
 	dst = binary.AppendUvarint(append(dst, byte(EncEscape)), base)
 	dst = appendPacked(append(dst, byte(w)), *f, 0, w)
@@ -224,45 +265,41 @@ func appendEscape(dst []byte, v []uint64, base uint64, w uint) []byte {
 //
 //	escape-dict  u8 width, uvarint entries, ints entries, fields, or symbols when the width is 8
 //	             (all ones: escaped), uvarint escapes, ints values
-func appendEscapeDict(dst []byte, v, dict []uint64, w uint) []byte {
-	esc := uint64(1)<<w - 1
-	t := newIntTable(len(dict))
-	lo, hi := dict[0], dict[0]
-	for i, a := range dict {
-		t.put(a, uint16(i))
-		lo, hi = min(lo, a), max(hi, a)
-	}
-	f, x := getInts(len(v)), getInts(len(v))
-	defer putInts(f)
+func appendEscapeDict(dst []byte, v, dict []uint64, p profile, w uint) []byte {
+	sym := bufPool.Get().(*[]byte)
+	defer bufPool.Put(sym)
+	x := getInts(len(v) + 1)
 	defer putInts(x)
-	m := 0
-	for i, a := range v {
-		c := esc
-		if a >= lo && a <= hi {
-			if e, ok := t.get(a); ok {
-				c = uint64(e)
-			}
-		}
-		if c == esc {
-			(*x)[m] = a
-			m++
-		}
-		(*f)[i] = c
-	}
+	*sym = grow(*sym, len(v))
+	m := escapes(*sym, *x, v, dict, p, uint8(1<<w-1))
 	dst = append(dst, byte(EncEscapeDict), byte(w))
 	dst = binary.AppendUvarint(dst, uint64(len(dict)))
 	dst = appendInts(dst, dict, maxDepth-1)
 	if w == 8 {
-		sym := make([]byte, len(v))
-		for i, c := range *f {
-			sym[i] = byte(c)
-		}
-		dst = appendSymbols(dst, sym)
+		dst = appendSymbols(dst, *sym)
 	} else {
-		dst = appendPacked(dst, *f, 0, w)
+		dst = appendPacked(dst, *sym, 0, w)
 	}
 	dst = binary.AppendUvarint(dst, uint64(m))
 	return appendInts(dst, (*x)[:m], maxDepth-1)
+}
+
+// escapes looks the values up in dict, moves those that it lacks to x and returns how many.
+func escapes(sym []byte, x, v, dict []uint64, p profile, esc uint8) int {
+	var table [histogramSpan]uint8 // code + 1
+	for i, a := range dict {
+		table[a-p.lo] = uint8(i + 1)
+	}
+	m := 0
+	for i, a := range v { // without branches: they could not be predicted
+		c := table[uint16(a-p.lo)]
+		sym[i] = (c - 1) & esc
+		x[m] = a
+		if c == 0 {
+			m++
+		}
+	}
+	return m
 }
 
 // intTable maps values to codes: open addressing, half full at most.

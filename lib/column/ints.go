@@ -48,47 +48,38 @@ func getInts(n int) *[]uint64 {
 
 func putInts(p *[]uint64) { intPool.Put(p) }
 
-// profile is what one pass over the values tells.
+// profile is what is known of all values.
 type profile struct {
-	lo, hi  uint64
-	runs    int
-	longest int  // run
-	sorted  bool // never decreasing
+	lo, hi uint64
+	runs   int // of equal values, by a sample
 }
 
 func profileOf(v []uint64) profile {
-	p := profile{runs: 1}
-	if p.lo, p.hi = minMax(v); p.lo == p.hi {
-		return p
-	}
-	prev, runs := v[0], 1
-	for _, x := range v {
-		d := x ^ prev
-		runs += int((d | -d) >> 63)
-		prev = x
-	}
-	p.runs = runs
-	p.sorted = slices.IsSorted(v)
-	p.longest = len(v)
-	if p.runs <= len(v)/4 {
-		p.longest = longestRun(v)
-	}
-	return p
+	lo, hi := minMax(v)
+	return profile{lo, hi, runsOf(v)}
 }
 
-func longestRun(v []uint64) int {
-	longest, start := 0, 0
-	for i := 1; i < len(v); i++ {
+// runsOf estimates the runs of equal values.
+func runsOf[T uint8 | uint16 | uint64](v []T) int {
+	begin, seen := 0, 0
+	for i, step := 1, stride(len(v), 1024); i < len(v); i += step {
 		if v[i] != v[i-1] {
-			longest = max(longest, i-start)
-			start = i
+			begin++
 		}
+		seen++
 	}
-	return max(longest, len(v)-start)
+	return 1 + begin*(len(v)-1)/max(seen, 1)
 }
 
-// sample is every k-th value, at most 8192 of them; k is odd, for records come in pairs.
-func sample(v []uint64) (stride int) { return max(len(v)/8192, 1) | 1 }
+// stride is the step of a sample of about most of n values, a quarter of them when they are
+// few. It is odd, for records come in pairs, and when large no multiple of other small numbers.
+func stride(n, most int) int {
+	s := max(n/most, min(n/512, 4)) | 1
+	for s > 9 && (s%3 == 0 || s%5 == 0) {
+		s += 2
+	}
+	return s
+}
 
 // appendInts appends the smallest encoding of v: its Enc byte, then its body.
 //
@@ -101,51 +92,40 @@ func sample(v []uint64) (stride int) { return max(len(v)/8192, 1) | 1 }
 //
 // The others stand with their functions.
 func appendInts(dst []byte, v []uint64, depth int) []byte {
-	n := len(v)
-	if n == 0 {
+	if len(v) == 0 {
 		return append(dst, byte(EncConst), 0)
 	}
-	p := profileOf(v)
+	return appendProfiled(dst, v, profileOf(v), depth)
+}
+
+// appendProfiled is appendInts of values whose profile is known.
+func appendProfiled(dst []byte, v []uint64, p profile, depth int) []byte {
 	if p.lo == p.hi {
 		return binary.AppendUvarint(append(dst, byte(EncConst)), p.lo)
 	}
 	if depth >= maxDepth-1 {
 		return appendPackedInts(dst, v, p)
 	}
-	if u := unitOf(v, p); u >= 0 {
-		s := getInts(n)
-		defer putInts(s)
-		switch unit := units[u]; unit {
-		case 1e9:
-			divide(*s, v, p.lo, 1e9)
-		case 1e6:
-			divide(*s, v, p.lo, 1e6)
-		default:
-			divide(*s, v, p.lo, unit)
-		}
+	if p.runs <= len(v)/longRuns {
+		return appendRuns(dst, v, depth)
+	}
+	s := getInts(len(v))
+	defer putInts(s)
+	if u := scale(*s, v, p); u >= 0 {
 		dst = append(dst, byte(EncScaled), byte(u))
 		dst = binary.AppendUvarint(dst, p.lo)
-		return appendInts(dst, *s, depth+1)
+		p.lo, p.hi = 0, (p.hi-p.lo)/units[u]
+		return appendProfiled(dst, *s, p, depth+1)
 	}
-	w := int(widthOf(p.hi - p.lo))
-	best := plan{enc: EncPacked, bits: n * w}
-	best.offer(plan{enc: EncRuns, bits: p.runs*(w+bits.Len(uint(p.longest-1))) + 256})
-	if p.runs > n/16 {
-		best.offer(planDelta(v, p))
-		planFrequent(v, p, &best)
-		if n >= minSymbols {
-			planMagnitude(v, p, &best)
-		}
-	}
-	switch best.enc {
+	switch best := planOf(v, p); best.enc {
 	case EncRuns:
-		return appendRuns(dst, v, p.runs, depth)
+		return appendRuns(dst, v, depth)
 	case EncDelta:
-		return appendDelta(dst, v, p.sorted, depth)
+		return appendDelta(dst, v, best.sorted, depth)
 	case EncDict:
-		return appendDict(dst, v, best.dict, depth)
+		return appendDict(dst, v, best.dict, p.runs, depth)
 	case EncEscapeDict:
-		return appendEscapeDict(dst, v, best.dict, best.width)
+		return appendEscapeDict(dst, v, best.dict, p, best.width)
 	case EncEscape:
 		return appendEscape(dst, v, best.base, best.width)
 	case EncMagnitude:
@@ -154,68 +134,64 @@ func appendInts(dst []byte, v []uint64, depth int) []byte {
 	return appendPackedInts(dst, v, p)
 }
 
-func divide(dst, v []uint64, lo, unit uint64) {
-	switch unit {
-	case 1e9:
-		for i, x := range v {
-			dst[i] = (x - lo) / 1e9
-		}
-	case 1e6:
-		for i, x := range v {
-			dst[i] = (x - lo) / 1e6
-		}
-	default:
-		for i, x := range v {
-			dst[i] = (x - lo) / 1e3
-		}
+// longRuns is how many values a run holds on the average when nothing but runs is considered.
+const longRuns = 16
+
+// planOf chooses an encoding for values that are no multiples.
+func planOf(v []uint64, p profile) plan {
+	n, w := len(v), int(widthOf(p.hi-p.lo))
+	best := plan{enc: EncPacked, bits: n * w}
+	best.offer(plan{enc: EncRuns, bits: p.runs*(w+bits.Len(uint(4*n/p.runs))) + 256})
+	best.offer(planDelta(v))
+	planFrequent(v, p, &best)
+	if n >= minSymbols {
+		planMagnitude(v, p, &best)
 	}
+	return best
 }
 
-// unitOf finds the largest unit that all distances from the smallest value are multiples of.
-func unitOf(v []uint64, p profile) int {
+// scale divides the distances from the smallest value by the largest unit that all are
+// multiples of, and returns the unit's index, or -1. Multiplied by the inverse of the unit's
+// odd part modulo 2⁶⁴ and turned right by its even part, a multiple becomes the quotient, and
+// nothing else becomes as small.
+func scale(dst, v []uint64, p profile) int {
+	span := p.hi - p.lo
 	for u, unit := range units {
-		if p.hi-p.lo < unit || (p.hi-p.lo)%unit != 0 {
+		if span < unit || span%unit != 0 {
 			continue
 		}
-		if divisible(v, p.lo, unit) {
+		k := bits.TrailingZeros64(unit)
+		inverse, top := inverseOf(unit>>k), uint64(0)
+		for i, x := range v {
+			q := bits.RotateLeft64((x-p.lo)*inverse, -k)
+			dst[i] = q
+			top = max(top, q)
+		}
+		if top == span/unit {
 			return u
 		}
 	}
 	return -1
 }
 
-func divisible(v []uint64, lo, unit uint64) bool {
-	switch unit {
-	case 1e9:
-		for _, x := range v {
-			if (x-lo)%1e9 != 0 {
-				return false
-			}
-		}
-	case 1e6:
-		for _, x := range v {
-			if (x-lo)%1e6 != 0 {
-				return false
-			}
-		}
-	default:
-		for _, x := range v {
-			if (x-lo)%1e3 != 0 {
-				return false
-			}
-		}
+// inverseOf is the inverse of an odd number modulo 2⁶⁴, by Newton's iteration.
+func inverseOf(x uint64) uint64 {
+	y := x // right in the lowest three bits
+	for range 5 {
+		y *= 2 - x*y
 	}
-	return true
+	return y
 }
 
 // plan is a candidate encoding with its size in bits, exact or estimated.
 type plan struct {
-	enc   Enc
-	bits  int
-	width uint     // EncEscape, EncEscapeDict: field width
-	base  uint64   // EncEscape: lowest value of the window; EncMagnitude: where to count from
-	down  bool     // EncMagnitude: count down
-	dict  []uint64 // EncDict: sorted; EncEscapeDict: by frequency
+	enc    Enc
+	bits   int
+	width  uint     // EncEscape, EncEscapeDict: field width
+	base   uint64   // EncEscape: lowest value of the window; EncMagnitude: where to count from
+	down   bool     // EncMagnitude: count down
+	dict   []uint64 // EncDict: sorted; EncEscapeDict: by frequency
+	sorted bool     // EncDelta: the values never fall
 }
 
 // offer takes q if it is smaller by more than a sixteenth: simpler encodings decode faster.
@@ -231,8 +207,8 @@ func appendPackedInts(dst []byte, v []uint64, p profile) []byte {
 	return appendPacked(append(dst, byte(w)), v, p.lo, w)
 }
 
-func appendRuns(dst []byte, v []uint64, runs, depth int) []byte {
-	vals, lens := getInts(runs), getInts(runs)
+func appendRuns(dst []byte, v []uint64, depth int) []byte {
+	vals, lens := getInts(len(v)), getInts(len(v))
 	defer putInts(vals)
 	defer putInts(lens)
 	r, start := 0, 0
@@ -243,40 +219,62 @@ func appendRuns(dst []byte, v []uint64, runs, depth int) []byte {
 			start = i
 		}
 	}
-	dst = binary.AppendUvarint(append(dst, byte(EncRuns)), uint64(runs))
-	dst = appendInts(dst, *vals, depth+1)
-	return appendInts(dst, *lens, depth+1)
+	dst = binary.AppendUvarint(append(dst, byte(EncRuns)), uint64(r))
+	dst = appendInts(dst, (*vals)[:r], depth+1)
+	return appendInts(dst, (*lens)[:r], depth+1)
 }
 
 func zigzag(d uint64) uint64   { return d<<1 ^ uint64(int64(d)>>63) }
 func unzigzag(z uint64) uint64 { return z>>1 ^ -(z & 1) }
 
-// planDelta estimates from up to 512 neighbours what magnitudes of the differences take;
-// sorted values are measured without zigzag.
-func planDelta(v []uint64, p profile) plan {
+// planDelta estimates from about 512 neighbours what the differences take as magnitudes, or in
+// a window; sorted values are measured without zigzag.
+func planDelta(v []uint64) plan {
 	n := len(v)
 	if n < 16 {
-		return plan{bits: 1 << 62}
+		return plan{bits: 1 << 30}
 	}
 	var classes [256]uint32
-	step := max((n-1)/512, 1)
-	seen, open, widest := 0, 0, uint64(0)
+	sorted := slices.IsSorted(v)
+	step := stride(n, 512)
+	seen, open := 0, 0
 	for i := 1; i < n; i += step {
 		d := v[i] - v[i-1]
-		if !p.sorted {
+		if !sorted {
 			d = zigzag(d)
 		}
 		c, o := magnitude(d)
 		classes[c]++
 		open += int(o)
 		seen++
-		widest = max(widest, d)
 	}
-	each := float64(open+entropy(classes[:], seen)) / float64(seen)
-	if n < 4*minSymbols {
-		each = float64(widthOf(widest)) // too few for a Huffman table
+	size := windowBits(&classes, n, seen)
+	if n >= minSymbols {
+		size = min(size, ofAll(open, seen, n)+entropy(classes[:], n))
 	}
-	return plan{enc: EncDelta, bits: int(each*float64(n)*1.03) + 64}
+	return plan{enc: EncDelta, bits: size + size/8 + 64, sorted: sorted}
+}
+
+// ofAll is what n values take when those seen take so many bits.
+func ofAll(bits, seen, n int) int { return int(int64(bits) * int64(n) / int64(seen)) }
+
+// windowBits estimates what n numbers take as fields of the best width and wider ones apart,
+// from the classes of those that were seen.
+func windowBits(classes *[256]uint32, n, seen int) int {
+	var lens [65]int
+	top := 0
+	for c, k := range classes {
+		if k > 0 {
+			top = bits.Len64(ofClass[c].base)
+			lens[top] += int(k)
+		}
+	}
+	best, in := n*top, 0
+	for w := 1; w < top; w++ {
+		in += lens[w-1]
+		best = min(best, n*w+ofAll((seen-in)*top, seen, n)+128)
+	}
+	return best
 }
 
 func appendDelta(dst []byte, v []uint64, sorted bool, depth int) []byte {
@@ -286,33 +284,45 @@ func appendDelta(dst []byte, v []uint64, sorted bool, depth int) []byte {
 	if sorted {
 		zz = 0
 	}
-	for i := range *d {
-		x := v[i+1] - v[i]
+	lo, hi := ^uint64(0), uint64(0)
+	prev := v[0]
+	for i, x := range v[1:] {
+		y := x - prev
 		if !sorted {
-			x = zigzag(x)
+			y = zigzag(y)
 		}
-		(*d)[i] = x
+		(*d)[i] = y
+		lo, hi, prev = min(lo, y), max(hi, y), x
 	}
 	dst = append(dst, byte(EncDelta), zz)
 	dst = binary.AppendUvarint(dst, v[0])
-	return appendInts(dst, *d, depth+1)
+	return appendProfiled(dst, *d, profile{lo, hi, runsOf(*d)}, depth+1)
 }
 
-func appendDict(dst []byte, v, dict []uint64, depth int) []byte {
-	codes := make([]uint16, len(v))
-	encodeWith(codes, v, dict)
+func appendDict(dst []byte, v, dict []uint64, runs, depth int) []byte {
 	dst = binary.AppendUvarint(append(dst, byte(EncDict)), uint64(len(dict)))
 	dst = appendInts(dst, dict, depth+1)
-	return appendCodes(dst, codes, len(dict), depth)
+	if len(dict) <= 256 {
+		codes := bufPool.Get().(*[]byte)
+		defer bufPool.Put(codes)
+		*codes = grow(*codes, len(v))
+		encodeWith(*codes, v, dict)
+		return appendCodes(dst, *codes, len(dict), runs, depth)
+	}
+	codes := codePool.Get().(*[]uint16)
+	defer codePool.Put(codes)
+	*codes = grow(*codes, len(v))
+	encodeWith(*codes, v, dict)
+	return appendCodes(dst, *codes, len(dict), runs, depth)
 }
 
 // encodeWith looks every value up in the sorted dictionary, which has all of them.
-func encodeWith(codes []uint16, v, dict []uint64) {
+func encodeWith[T uint8 | uint16](codes []T, v, dict []uint64) {
 	lo, hi := dict[0], dict[len(dict)-1]
-	if span := hi - lo; span < 1<<18 {
-		table := make([]uint16, span+1)
+	if span := hi - lo; span < histogramSpan {
+		table := make([]T, span+1)
 		for i, x := range dict {
-			table[x-lo] = uint16(i)
+			table[x-lo] = T(i)
 		}
 		for i, x := range v {
 			codes[i] = table[x-lo]
@@ -324,7 +334,8 @@ func encodeWith(codes []uint16, v, dict []uint64) {
 		t.put(x, uint16(i))
 	}
 	for i, x := range v {
-		codes[i], _ = t.get(x)
+		c, _ := t.get(x)
+		codes[i] = T(c)
 	}
 }
 
@@ -337,36 +348,41 @@ const (
 // appendCodes appends codes below entries: u8 0 and fields of the width of entries-1; u8 1 and
 // ints when they come in runs; or u8 2 and symbols when there are at most 256 entries of
 // uneven frequency.
-func appendCodes(dst []byte, codes []uint16, entries, depth int) []byte {
-	runs := 1
-	for i := 1; i < len(codes); i++ {
-		if codes[i] != codes[i-1] {
-			runs++
-		}
-	}
+func appendCodes[T uint8 | uint16](dst []byte, codes []T, entries, runs, depth int) []byte {
 	if runs*8 <= len(codes) && depth+2 < maxDepth {
 		s := getInts(len(codes))
 		defer putInts(s)
 		for i, c := range codes {
 			(*s)[i] = uint64(c)
 		}
-		return appendRuns(append(dst, codesInts), *s, runs, depth+1)
+		return appendRuns(append(dst, codesInts), *s, depth+1)
 	}
 	w := widthOf(uint64(entries - 1))
-	if entries <= 256 && len(codes) >= minSymbols {
-		var count [256]uint32
-		for _, c := range codes {
-			count[uint8(c)]++
-		}
-		if e := entropy(count[:], len(codes)); e+e/16 < len(codes)*int(w) {
-			sym := make([]byte, len(codes))
-			for i, c := range codes {
-				sym[i] = byte(c)
-			}
-			return appendSymbols(append(dst, codesSymbols), sym)
-		}
+	if entries <= 256 && len(codes) >= minSymbols && uneven(codes, int(w)) {
+		return appendSymbols(append(dst, codesSymbols), symbolsOf(codes))
 	}
-	return appendPacked16(append(dst, codesPacked), codes, w)
+	return appendPacked(append(dst, codesPacked), codes, 0, w)
+}
+
+// uneven tells, from a sample, whether symbols of codes below 256 are smaller than fields.
+func uneven[T uint8 | uint16](codes []T, w int) bool {
+	var count [256]uint32
+	for i, step := 0, stride(len(codes), 8192); i < len(codes); i += step {
+		count[uint8(codes[i])]++
+	}
+	e := entropy(count[:], len(codes))
+	return e+e/16 < len(codes)*w
+}
+
+func symbolsOf[T uint8 | uint16](codes []T) []byte {
+	if s, ok := any(codes).([]byte); ok {
+		return s
+	}
+	sym := make([]byte, len(codes))
+	for i, c := range codes {
+		sym[i] = byte(c)
+	}
+	return sym
 }
 
 func sortedCopy(v []uint64) []uint64 {

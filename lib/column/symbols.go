@@ -93,17 +93,19 @@ func (c *cursor) huffman(dst []byte, form byte) {
 	}
 }
 
-// entropy is the size in bits of symbols with these counts, and their table.
+// entropy is the size in bits of n symbols, and of their table, by the counts of a sample.
 func entropy(count []uint32, n int) int {
-	h, used := 0.0, 0
+	h, used, seen := 0.0, 0, 0.0
 	for _, c := range count {
 		if c > 0 {
-			h += float64(c) * math.Log2(float64(n)/float64(c))
+			h -= float64(c) * math.Log2(float64(c))
 			used++
+			seen += float64(c)
 		}
 	}
 	// Huffman codes are whole bits: one at least, and a little over the entropy.
-	return max(int(h*1.01), n) + used*6 + 64
+	each := max((h/seen+math.Log2(seen))*1.01, 1)
+	return int(each*float64(n)) + used*6 + 64
 }
 
 // Magnitudes: a number is a symbol of eight bits, its size class, and the bits that the class
@@ -111,12 +113,13 @@ func entropy(count []uint32, n int) int {
 //
 //	magnitude  u8 0 (value = base + number) or 1 (value = base - number), uvarint base,
 //	           symbols, bit stream of the open bits
-func magnitude(x uint64) (class uint8, open uint) {
+func magnitude(x uint64) (class uint8, open uint) { // without branches: they could not be predicted
+	open = uint(bits.Len64(x|16)) - 3
+	c := 4*open + 4 + uint(x>>(open&63))
 	if x < 16 {
-		return uint8(x), 0
+		c, open = uint(x), 0
 	}
-	l := uint(bits.Len64(x))
-	return uint8(16 + (l-5)*4 + uint(x>>(l-3))&3), l - 3
+	return uint8(c), open
 }
 
 // ofClass is the smallest number of a class, and how many bits it leaves open.
@@ -140,7 +143,7 @@ var ofClass = func() (t [256]struct {
 func planMagnitude(v []uint64, p profile, best *plan) {
 	var up, down [256]uint32
 	ups, downs, seen := 0, 0, 0
-	for i, step := 0, sample(v); i < len(v); i += step {
+	for i, step := 0, stride(len(v), 2048); i < len(v); i += step {
 		c, o := magnitude(v[i] - p.lo)
 		up[c]++
 		ups += int(o)
@@ -149,36 +152,36 @@ func planMagnitude(v []uint64, p profile, best *plan) {
 		downs += int(o)
 		seen++
 	}
-	whole := func(open int, count []uint32) int {
-		return int(float64(open+entropy(count, seen)) * float64(len(v)) / float64(seen))
-	}
-	best.offer(plan{enc: EncMagnitude, bits: whole(ups, up[:]), base: p.lo})
-	best.offer(plan{enc: EncMagnitude, bits: whole(downs, down[:]), base: p.hi, down: true})
+	n := len(v)
+	best.offer(plan{enc: EncMagnitude, bits: ofAll(ups, seen, n) + entropy(up[:], n), base: p.lo})
+	best.offer(plan{enc: EncMagnitude, bits: ofAll(downs, seen, n) + entropy(down[:], n), base: p.hi, down: true})
 }
 
 func appendMagnitude(dst []byte, v []uint64, base uint64, down bool) []byte {
-	buf := bufPool.Get().(*[]byte)
-	defer bufPool.Put(buf)
-	*buf = grow(*buf, len(v))
-	var w bitWriter
-	for i, x := range v {
-		d := x - base
-		if down {
-			d = base - x
-		}
-		c, open := magnitude(d)
-		(*buf)[i] = c
-		if open > 0 {
-			w.add(d&(1<<open-1), open)
-		}
-	}
+	sym, open := bufPool.Get().(*[]byte), bufPool.Get().(*[]byte)
+	defer bufPool.Put(sym)
+	defer bufPool.Put(open)
+	*sym, *open = grow(*sym, len(v)), grow(*open, 8*len(v)+8) // eight bytes a number at most
 	dst = append(dst, byte(EncMagnitude), 0)
+	flip := uint64(0)
 	if down {
 		dst[len(dst)-1] = 1
+		flip = ^flip
+	}
+	var w bitWriter
+	for i, x := range v {
+		d := x - base ^ flip - flip
+		c, n := magnitude(d)
+		(*sym)[i] = c
+		if n > maxWidth {
+			w = w.add(*open, d&(1<<32-1), 32)
+			d, n = d>>32, n-32
+		}
+		w = w.add(*open, d&(1<<(n&63)-1), n)
 	}
 	dst = binary.AppendUvarint(dst, base)
-	dst = appendSymbols(dst, *buf)
-	return append(dst, w.bytes()...)
+	dst = appendSymbols(dst, *sym)
+	return append(dst, (*open)[:w.len()]...)
 }
 
 func (c *cursor) magnitude(dst []uint64) {

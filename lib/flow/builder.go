@@ -116,20 +116,24 @@ func (b *Builder) Size() int {
 // Batch returns the records collected. It is valid until Reset or Clear.
 func (b *Builder) Batch() *Batch {
 	out := &Batch{N: b.n}
-	renumber := make([]uint64, len(b.layouts))
+	renumber := make([]uint16, len(b.layouts))
 	for i, l := range b.layouts {
 		if l.n > 0 {
-			renumber[i] = uint64(len(out.Shapes))
+			renumber[i] = uint16(len(out.Shapes))
 			out.Shapes = append(out.Shapes, l.Shape)
 		}
 	}
-	codes := &column.Vec{Kind: column.Int, N: b.n, Ints: make([]uint64, 0, b.n)}
-	if len(out.Shapes) > 1 {
-		for _, c := range b.codes {
-			codes.Ints = append(codes.Ints, renumber[c])
-		}
+	codes := &column.Vec{Kind: column.Int, Form: column.Dict, N: b.n}
+	for s := range max(len(out.Shapes), 1) {
+		codes.Ints = append(codes.Ints, uint64(s))
+	}
+	if len(codes.Ints) == 1 {
+		codes.Form = column.Const
 	} else {
-		codes.Form, codes.Ints = column.Const, append(codes.Ints, 0)
+		codes.Codes = make([]uint16, b.n)
+		for i, c := range b.codes {
+			codes.Codes[i] = renumber[c]
+		}
 	}
 	out.Codes.SetVec(codes)
 	keys := slices.Clone(b.keys)

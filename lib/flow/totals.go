@@ -169,20 +169,23 @@ func (b *Batch) tally(sum *[Classes]uint64, classes []uint8, v *View) {
 		}
 		return
 	}
-	if _, hi := v.Vec.Bounds(); hi.Lo >= 1<<47 { // the sums of a batch might not fit
-		for i, c := range classes {
-			sum[c&3] = AddSaturated(sum[c&3], xs[i])
-		}
-		return
-	}
 	var even, odd [Classes]uint64 // each waits for its last sum
+	all := uint64(0)
 	n := len(xs) &^ 1
 	for i := 0; i < n; i += 2 {
 		even[classes[i]&3] += xs[i]
 		odd[classes[i+1]&3] += xs[i+1]
+		all |= xs[i] | xs[i+1]
 	}
 	if n < len(xs) {
 		even[classes[n]&3] += xs[n]
+		all |= xs[n]
+	}
+	if all >= 1<<47 { // the sums of a batch might not fit
+		for i, c := range classes {
+			sum[c&3] = AddSaturated(sum[c&3], xs[i])
+		}
+		return
 	}
 	for c := range sum {
 		sum[c] = even[c] + odd[c]

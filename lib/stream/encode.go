@@ -1,6 +1,8 @@
 package stream
 
 import (
+	"math/bits"
+
 	"nfpipe/lib/column"
 	"nfpipe/lib/flow"
 	"nfpipe/lib/ie"
@@ -122,6 +124,10 @@ func leans(id ie.ID) []ie.ID {
 	return nil
 }
 
+// decides tells whether others are functions of the entries of that column: addresses and AS
+// numbers.
+func decides(id ie.ID) bool { return id == 8 || id == 12 || id == 16 || id == 17 }
+
 // encodeColumn encodes column i leaning on another, or alone when that is smaller.
 func encodeColumn(b *flow.Batch, i int, comp column.Comp) error {
 	c := &b.Cols[i]
@@ -146,13 +152,21 @@ func encodeColumn(b *flow.Batch, i int, comp column.Comp) error {
 		}
 	}
 	// What leans well is not tried alone as well, for that takes as long again.
-	if !leant || 2*len(c.Block.Data) > v.PackedSize() {
+	if !leant || 2*len(c.Block.Data) > packedSize(v, &c.Block) {
 		if alone := column.Encode(v); !leant || len(alone.Data) <= len(c.Block.Data) {
 			c.Become(alone, v, -1)
 		}
 	}
 	c.Block.Compress(comp)
 	return nil
+}
+
+// packedSize is v.PackedSize, for a block that has its bounds already.
+func packedSize(v *column.Vec, k *column.Block) int {
+	if v.Kind == column.Int && v.Form == column.Plain {
+		return (v.N*bits.Len64(k.Hi.Lo-k.Lo.Lo) + 7) / 8
+	}
+	return v.PackedSize()
 }
 
 // lean encodes column i by column j if their values allow it.
@@ -170,10 +184,10 @@ func lean(b *flow.Batch, i, j int, v *column.Vec) bool {
 		k, ok = column.EncodeShared(v, ref)
 	case c.Key.ID == 157:
 		k, ok = column.EncodeDifference(v, ref)
-	case ref.Kind == column.Int && b.Cols[j].Key.ID != 16 && b.Cols[j].Key.ID != 17:
-		k, ok = column.EncodeQuotient(v, ref)
+	case decides(b.Cols[j].Key.ID):
+		k, as, ok = column.EncodeMapped(v, ref, decides(c.Key.ID))
 	default:
-		k, as, ok = column.EncodeMapped(v, ref)
+		k, ok = column.EncodeQuotient(v, ref)
 	}
 	if ok {
 		c.Become(k, as, j)
