@@ -1,0 +1,211 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// sendTimeout is how long the network may refuse to take the packets of a batch.
+const sendTimeout = 100 * time.Millisecond
+
+var errEnded = errors.New("the relay was closed before it was sent")
+
+const (
+	maxPieces   = 64 // fragments of a packet
+	pieceHeader = ip6Header + ip6Segment + udpHeader
+)
+
+// outlet is the socket to a target and the memory of its sendmmsg. Each message
+// is a header, empty without spoofing, and data.
+type outlet struct {
+	fd    int
+	to    netip.AddrPort
+	spoof bool
+	mtu   int    // of the way to the target
+	probe int    // a UDP socket to learn it with, -1 without spoofing
+	id    uint32 // of the last packet that was spoofed
+
+	messages []mmsghdr
+	vectors  []unix.Iovec
+	headers  []byte
+
+	end atomic.Int64 // when to stop sending, in nanoseconds of Unix time; 0: never
+}
+
+func newOutlet(to netip.AddrPort, spoof bool) (*outlet, error) {
+	o := &outlet{
+		to: to, spoof: spoof, probe: -1, id: rand.Uint32(),
+		messages: make([]mmsghdr, batchSize),
+		vectors:  make([]unix.Iovec, 2*batchSize),
+		headers:  make([]byte, 0, batchSize*pieceHeader),
+	}
+	for i := range o.messages {
+		h := &o.messages[i].header
+		h.Iov = &o.vectors[2*i]
+		h.SetIovlen(2)
+	}
+	var err error
+	if spoof {
+		err = o.openRaw()
+	} else {
+		o.fd, err = connectUDP(to)
+	}
+	if err != nil {
+		return nil, err
+	}
+	timeout := unix.NsecToTimeval(int64(sendTimeout))
+	unix.SetsockoptTimeval(o.fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &timeout)
+	return o, nil
+}
+
+// hurry lets the sending go on for a while only.
+func (o *outlet) hurry(d time.Duration) { o.end.Store(time.Now().Add(d).UnixNano()) }
+
+func (o *outlet) close() {
+	unix.Close(o.fd)
+	if o.probe >= 0 {
+		unix.Close(o.probe)
+	}
+}
+
+// family is that of an address.
+func family(a netip.Addr) int {
+	if a.Is4() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
+}
+
+// connectUDP opens a socket to a target. Routers may fragment what it sends: else
+// a packet that is too long for one of them is lost before its answer comes.
+func connectUDP(to netip.AddrPort) (int, error) {
+	f := family(to.Addr())
+	fd, err := unix.Socket(f, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.IPPROTO_UDP)
+	if err != nil {
+		return -1, err
+	}
+	if f == unix.AF_INET {
+		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT)
+	}
+	if err := unix.Connect(fd, sockaddr(f, to)); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// send sends all packets of a backlog.
+func (o *outlet) send(q *backlog) (done outcome) {
+	if o.spoof {
+		return o.sendSpoofed(q)
+	}
+	n := 0
+	for i := range q.items {
+		data, _ := q.at(i)
+		o.set(n, nil, data)
+		if n++; n == batchSize {
+			o.flush(n, &done)
+			n = 0
+		}
+	}
+	o.flush(n, &done)
+	return done
+}
+
+// set makes message i.
+func (o *outlet) set(i int, header, data []byte) {
+	v := o.vectors[2*i:][:2]
+	v[0].Base, v[1].Base = unsafe.SliceData(header), unsafe.SliceData(data)
+	v[0].SetLen(len(header))
+	v[1].SetLen(len(data))
+}
+
+// flush sends the first n messages and counts each for one packet.
+func (o *outlet) flush(n int, done *outcome) {
+	refused := 0 // times for the message that is first now
+	for first := 0; first < n; {
+		if end := o.end.Load(); end != 0 && time.Now().UnixNano() > end {
+			done.fail(errEnded)
+			done.failed += uint64(n - first - 1)
+			return
+		}
+		sent, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(o.fd), uintptr(unsafe.Pointer(&o.messages[first])),
+			uintptr(n-first), unix.MSG_NOSIGNAL, 0, 0)
+		switch {
+		case errno == 0:
+			done.sent += uint64(sent)
+			first += int(sent)
+			refused = 0
+		case errno == unix.EINTR:
+		case errno == unix.ECONNREFUSED && refused < 3: // told of an earlier packet; this one was not sent
+			refused++
+			done.refused++
+			done.err = errno
+		case errno == unix.EAGAIN: // timed out
+			done.fail(errno)
+			done.failed += uint64(n - first - 1)
+			return
+		default:
+			done.fail(errno)
+			first++
+			refused = 0
+		}
+	}
+}
+
+// openRaw opens a socket that sends whole IP packets.
+func (o *outlet) openRaw() error {
+	f := family(o.to.Addr())
+	fd, err := unix.Socket(f, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		program, _ := os.Executable()
+		return fmt.Errorf("to send with the addresses of others needs root, or: setcap cap_net_raw+ep %s (%w)", program, err)
+	}
+	if err != nil {
+		return err
+	}
+	if f == unix.AF_INET {
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_HDRINCL, 1)
+	} else {
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_HDRINCL, 1)
+	}
+	if err == nil {
+		err = unix.Connect(fd, sockaddr(f, netip.AddrPortFrom(o.to.Addr(), 0)))
+	}
+	if err == nil {
+		o.probe, err = connectUDP(o.to)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return err
+	}
+	o.fd = fd
+	if err := o.updateMTU(); err != nil {
+		o.close()
+		return err
+	}
+	return nil
+}
+
+// updateMTU asks the kernel what it knows of the way to the target now.
+func (o *outlet) updateMTU() error {
+	f := family(o.to.Addr())
+	err := unix.Connect(o.probe, sockaddr(f, o.to)) // looks the route up again
+	if err != nil {
+		return err
+	}
+	if f == unix.AF_INET {
+		o.mtu, err = unix.GetsockoptInt(o.probe, unix.IPPROTO_IP, unix.IP_MTU)
+	} else {
+		o.mtu, err = unix.GetsockoptInt(o.probe, unix.IPPROTO_IPV6, unix.IPV6_MTU)
+	}
+	return err
+}

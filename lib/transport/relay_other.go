@@ -1,0 +1,46 @@
+//go:build !linux
+
+package transport
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+)
+
+const maxDatagram = 65535
+
+// outlet is the socket to a target.
+type outlet struct {
+	conn *net.UDPConn
+}
+
+func newOutlet(to netip.AddrPort, spoof bool) (*outlet, error) {
+	if spoof {
+		return nil, errors.New("to send with the addresses of others is for Linux")
+	}
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+	if err != nil {
+		return nil, err
+	}
+	return &outlet{conn}, nil
+}
+
+// hurry lets the sending go on for a while only.
+func (o *outlet) hurry(d time.Duration) { o.conn.SetWriteDeadline(time.Now().Add(d)) }
+
+func (o *outlet) close() { o.conn.Close() }
+
+// send sends all packets of a backlog.
+func (o *outlet) send(q *backlog) (done outcome) {
+	for i := range q.items {
+		data, _ := q.at(i)
+		if _, err := o.conn.Write(data); err != nil {
+			done.fail(err)
+			continue
+		}
+		done.sent++
+	}
+	return done
+}

@@ -1,0 +1,21 @@
+//go:build !linux
+
+package transport
+
+import (
+	"errors"
+	"net"
+)
+
+var errNoSCTP = errors.New("SCTP is for Linux")
+
+func listenSCTP(Endpoint, local) (net.Listener, error) { return nil, errNoSCTP }
+
+// association is never made.
+type association struct {
+	net.Conn
+	stream uint16
+	whole  bool
+}
+
+func newAssociation(net.Conn) (*association, error) { return nil, errNoSCTP }
