@@ -3,12 +3,13 @@
 # make check   vet, staticcheck, and the tests under the race detector (needs a C compiler)
 # make demo    the main pipeline on the capture in testdata, step by step
 # make interop the tests again beside nfdump, softflowd and tshark, installed by apt-get if missing
-# make bench   the tools beside their peers on the same data; N=1000000 records
+# make bench   the tools beside their peers on the same data; N=1000000 records, LIVE=3 seconds of packets
 # make install the tools, their manual pages and completions, under PREFIX=/usr/local (and DESTDIR)
 # make fuzz    every fuzz target for FUZZTIME=60s
 
 TOOLS := $(patsubst %/main.go,%,$(wildcard nfcap/main.go nfexp/main.go nfcat/main.go nffilter/main.go nfagg/main.go nfpcap/main.go))
 N ?= 1000000
+LIVE ?= 3
 FUZZTIME ?= 60s
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PEERS := nfdump softflowd tshark
@@ -65,7 +66,7 @@ peers:
 	fi
 
 bench:
-	go run ./bench -n $(N)
+	go run ./bench -n $(N) --live $(LIVE)
 
 # go test fuzzes one target of one package at a time. It fails as well when a
 # worker is busy at the end of the time, with a line that says only that.

@@ -46,12 +46,14 @@ func examplesOf(text string) []example {
 
 var (
 	runTimes  = regexp.MustCompile(`(?m)^Sys: .*$`)
+	received  = regexp.MustCompile(`(?m)^(nfcap: Total packets received: \d+) avg: [0-9.]+/s `)
 	bytesRead = regexp.MustCompile(`, Bytes read: [1-9][0-9]+\n`)
 )
 
 // steady takes out of a text what differs from run to run: nfdump's line of
-// processor times.
+// processor times, and nfcapd's packets a second.
 func steady(text string) string {
+	text = received.ReplaceAllString(text, "$1 avg: …/s ")
 	return runTimes.ReplaceAllString(text, "Sys: …")
 }
 

@@ -20,7 +20,7 @@ import (
 type subject struct {
 	tool  string
 	args  string // without -r
-	input string // "stream" or "pcap"
+	input string // "stream", "pcap" or, of export packets, "export"
 	text  bool   // whether it prints text
 }
 
@@ -28,6 +28,7 @@ type subject struct {
 // what nfagg prints of them, for History differs with the arguments.
 var subjects = []subject{
 	{"nfpcap", "nfpcap", "pcap", false},
+	{"nfcap", "nfcap -f -", "export", false},
 	{"nfcat", "nfcat", "stream", false},
 	{"nffilter", "nffilter any", "stream", false},
 	{"nffilter", "nffilter -v any", "stream", false},
@@ -65,6 +66,9 @@ func sample(t *testing.T, kind string) []byte {
 	read := streams
 	if kind == "pcap" {
 		read = func() ([]byte, error) { return os.ReadFile(smallCapture) }
+	}
+	if kind == "export" {
+		read = func() ([]byte, error) { return os.ReadFile("testdata/export.pcap") }
 	}
 	b, err := read()
 	if err != nil {
@@ -198,6 +202,9 @@ func TestFileRedirectionAndPipeGiveTheSame(t *testing.T) {
 		want := ""
 		for i, form := range []string{" -r " + path + show, show + " < " + path, " -r -" + show + " < " + path, ""} {
 			line := s.args + form
+			if s.tool == "nfcap" { // has -f in place of -r, and would listen without it
+				line = strings.Replace(line, " -f - -r", " -f", 1)
+			}
 			var r result
 			if form == "" {
 				line = "cat " + path + " | " + s.args + show
@@ -215,7 +222,7 @@ func TestFileRedirectionAndPipeGiveTheSame(t *testing.T) {
 func TestReaderThatStops(t *testing.T) {
 	each(t, func(t *testing.T, s subject, input []byte) {
 		many := bytes.Repeat(input, 200)
-		if s.input == "pcap" {
+		if s.input != "stream" {
 			many = input
 		}
 		r := shell(t, s.args+" | head -c 1").run(many)

@@ -66,12 +66,7 @@ func WriteCapture(name string, seed uint64, n int) (CaptureStats, error) {
 	for i := 0; i < len(c.payload); i += 8 {
 		binary.LittleEndian.PutUint64(c.payload[i:], c.r.next())
 	}
-	h := binary.LittleEndian.AppendUint32(nil, 0xa1b2c3d4)
-	h = binary.LittleEndian.AppendUint32(h, 4<<16|2)
-	h = append(h, make([]byte, 8)...)
-	h = binary.LittleEndian.AppendUint32(h, snapLength)
-	h = binary.LittleEndian.AppendUint32(h, 1)
-	c.out.Write(h)
+	c.out.Write(pcapHead(snapLength))
 	for c.stats.Packets < uint64(n) {
 		// Five conversations a millisecond, less when flows outrun packets; short ones on top when they lag.
 		have, want := c.stats.Flows*perFlow, c.stats.Packets+20_000
@@ -88,6 +83,15 @@ func WriteCapture(name string, seed uint64, n int) (CaptureStats, error) {
 		return c.stats, fmt.Errorf("%s: %w", name, err)
 	}
 	return c.stats, nil
+}
+
+// pcapHead is the header of a pcap file.
+func pcapHead(snap uint32) []byte {
+	h := binary.LittleEndian.AppendUint32(nil, 0xa1b2c3d4)
+	h = binary.LittleEndian.AppendUint32(h, 4<<16|2)
+	h = append(h, make([]byte, 8)...)
+	h = binary.LittleEndian.AppendUint32(h, snap)
+	return binary.LittleEndian.AppendUint32(h, 1)
 }
 
 func count(b bool) int {
@@ -217,6 +221,11 @@ func (c *capturer) fillIP(ip []byte, f *packetFlow, length int) {
 	}
 	binary.BigEndian.PutUint16(ip[2:], uint16(length))
 	binary.BigEndian.PutUint16(ip[4:], uint16(f.seq))
+	putChecksum(ip)
+}
+
+// putChecksum fills in the checksum of an IPv4 header without options.
+func putChecksum(ip []byte) {
 	ip[10], ip[11] = 0, 0
 	var sum uint32
 	for i := 0; i < 20; i += 2 {

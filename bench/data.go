@@ -11,14 +11,16 @@ import (
 	"time"
 )
 
-// dataVersion is part of the directory's name: raise it when rows or packets of a seed change.
-const dataVersion = 3
+// dataVersion is part of the directory's name: raise it when the files of a seed change.
+const dataVersion = 4
 
 // names of the data files within the directory of one set of parameters.
 const (
 	fileOurs    = "flows.nf"
 	fileNfdump  = "flows.nfdump"
 	fileCapture = "packets.pcap"
+	fileExport  = "export.pcap" // the same rows as flows.nf
+	fileSparse  = "sparse.pcap" // export packets of a slot at 100 flows a second
 	fileFacts   = "facts.json"
 )
 
@@ -27,6 +29,8 @@ type facts struct {
 	Shape       shape
 	Capture     CaptureStats
 	CaptureSize int64
+	Export      ExportStats
+	Sparse      ExportStats
 	LZ4Size     int64
 	ZstdSize    int64
 	LZ4Seconds  float64 // of CPU to encode and write, generation not counted
@@ -129,6 +133,12 @@ func (d *data) makePeers(c *config) error {
 	if d.CaptureSize, err = fileSize(capture); err != nil {
 		return err
 	}
+	if d.Export, err = writeExport(filepath.Join(d.dir, fileExport), c.seed, c.records); err != nil {
+		return err
+	}
+	if d.Sparse, err = writeSparse(filepath.Join(d.dir, fileSparse), c.seed); err != nil {
+		return err
+	}
 	b, err := json.MarshalIndent(d.facts, "", "\t")
 	if err != nil {
 		return err
@@ -203,7 +213,9 @@ func (d *data) report(w io.Writer) {
 		s.Rows, seconds, share(s.IPv6), share(s.TCP), share(s.UDP), share(s.ICMP), share(s.Other),
 		share(int(s.SinglePacket)), float64(s.Packets)/float64(s.Rows), float64(s.Bytes)/float64(s.Packets))
 	fmt.Fprintf(w, "dst port 53: %.1f%%, dst port 3389: %d, selective: %d\n", share(s.DstPort53), s.DstPort3389, s.Selective)
-	fmt.Fprintf(w, "capture: %d packets, %d flows, %.0f MB\n\n", d.Capture.Packets, d.Capture.Flows, float64(d.CaptureSize)/1e6)
+	fmt.Fprintf(w, "capture: %d packets, %d flows, %.0f MB\n", d.Capture.Packets, d.Capture.Flows, float64(d.CaptureSize)/1e6)
+	fmt.Fprintf(w, "export: %d packets of NetFlow v9, %.1f records a packet, %.0f MB\n\n",
+		d.Export.Packets, float64(d.Export.Records)/float64(d.Export.Packets), float64(d.Export.Size)/1e6)
 	fmt.Fprintf(w, "%-28s %12s %10s %12s\n", "file", "bytes", "B/record", "cpu ns/rec")
 	line := func(name string, size int64, seconds float64) {
 		fmt.Fprintf(w, "%-28s %12d %10.2f %12.0f\n", name, size, float64(size)/float64(s.Rows), seconds*1e9/float64(s.Rows))

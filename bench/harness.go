@@ -34,6 +34,7 @@ type result struct {
 	command
 	walls, cpus []time.Duration
 	peak        int64
+	size        int64 // of the files that it wrote
 	output      string
 	missing     string
 	failure     error
@@ -51,7 +52,7 @@ func (h *harness) run(w io.Writer, q *query) (bool, error) {
 		r := &results[i]
 		r.command = q.commands[i]
 		r.missing = h.missing(r.needs)
-		r.output = filepath.Join(h.dir, "out", fileName(q.name+" "+r.who))
+		r.output = h.output(q, r.who)
 	}
 	for round := range h.runs + 1 {
 		for i := range results {
@@ -70,8 +71,13 @@ func (h *harness) run(w io.Writer, q *query) (bool, error) {
 			os.Remove(results[i].output)
 			os.Remove(results[i].output + longSuffix)
 		}
+		os.Remove(h.output(q, "right"))
 	}
 	return same, nil
+}
+
+func (h *harness) output(q *query, who string) string {
+	return filepath.Join(h.dir, "out", fileName(q.name+" "+who))
 }
 
 func (h *harness) missing(programs []string) string {
@@ -105,22 +111,50 @@ func (h *harness) once(q *query, r *result, first bool) error {
 	}
 	r.peak = c.peak
 	if r.check != "" {
-		_, err = h.tools.execute(h.dir, r.check, r.output, false)
+		if _, err := h.tools.execute(h.dir, r.check, r.output, false); err != nil {
+			return err
+		}
+	}
+	if r.files != "" {
+		r.size, err = totalSize(filepath.Join(h.dir, r.files))
 	}
 	return err
+}
+
+// totalSize is what the files of a pattern take together.
+func totalSize(pattern string) (size int64, err error) {
+	names, err := filepath.Glob(pattern)
+	for _, name := range names {
+		n, nerr := fileSize(name)
+		size, err = size+n, firstError(err, nerr)
+	}
+	return size, err
 }
 
 // at is the line with the number of rows filled in.
 func (c *command) at(rows int) string { return strings.ReplaceAll(c.line, "{n}", strconv.Itoa(rows)) }
 
-// compare holds the outputs of all commands against the last one that ran and can be compared.
-func (h *harness) compare(q *query, results []result) (same bool, detail []string, err error) {
-	same = true
-	var reference *result
+// reference is the right output: that of the query's own command, or of the last one that ran and can be compared.
+func (h *harness) reference(q *query, results []result) (reference *result, err error) {
 	for i := range results {
 		if r := &results[i]; r.missing == "" && r.blind == "" && r.failure == nil {
 			reference = r
 		}
+	}
+	if q.right == "" || reference == nil {
+		return reference, nil
+	}
+	reference = &result{command: command{tidy: reference.tidy}, output: h.output(q, "right")}
+	_, err = h.tools.execute(h.dir, q.right, reference.output, false)
+	return reference, err
+}
+
+// compare holds the outputs of all commands against the reference.
+func (h *harness) compare(q *query, results []result) (same bool, detail []string, err error) {
+	same = true
+	reference, err := h.reference(q, results)
+	if err != nil {
+		return false, nil, err
 	}
 	for i := range results {
 		r := &results[i]
@@ -148,6 +182,9 @@ func (h *harness) compare(q *query, results []result) (same bool, detail []strin
 			return false, nil, err
 		}
 		r.verdict = v.String()
+		if r.files != "" {
+			r.verdict += fmt.Sprintf(", %.2f B/record", float64(r.size)/float64(q.records))
+		}
 		same = same && v.same
 		for _, d := range v.detail {
 			detail = append(detail, r.who+": "+d)

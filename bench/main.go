@@ -21,6 +21,7 @@ Options:
   -n, --records N    flow records (1000000)
   -p, --packets N    packets of the capture (as many as records)
       --runs N       timed runs of each command, after one that warms up and is checked (3)
+      --live N       seconds that export packets are sent to a collector (3)
       --only REGEX   run only these queries; "real captures" is the table of their sizes
       --seed N       of the data (1)
       --dir DIR      where data and outputs are kept (.bench)
@@ -31,6 +32,7 @@ Options:
 // config is what the command line asks for.
 type config struct {
 	records, packets, runs int
+	live                   int // seconds
 	seed                   uint64
 	only                   *regexp.Regexp
 	dir, bin, root         string
@@ -67,6 +69,7 @@ func parse(args []string) (*config, error) {
 	f.IntVarP(&c.records, "records", "n", 1_000_000, "")
 	f.IntVarP(&c.packets, "packets", "p", 0, "")
 	f.IntVar(&c.runs, "runs", 3, "")
+	f.IntVar(&c.live, "live", 3, "")
 	f.Uint64Var(&c.seed, "seed", 1, "")
 	f.StringVar(&c.dir, "dir", "", "")
 	f.StringVar(&c.bin, "bin", "", "")
@@ -83,8 +86,8 @@ func parse(args []string) (*config, error) {
 	if c.packets == 0 {
 		c.packets = c.records
 	}
-	if c.records < 1 || c.packets < 1 || c.runs < 1 {
-		return nil, errors.New("records, packets and runs are at least 1")
+	if c.records < 1 || c.packets < 1 || c.runs < 1 || c.live < 1 {
+		return nil, errors.New("records, packets, runs and seconds are at least 1")
 	}
 	var err error
 	if c.only, err = regexp.Compile(*only); err != nil {
@@ -153,5 +156,10 @@ func bench(c *config) (bool, error) {
 		same = same && ok
 	}
 	h.summary(os.Stdout, same)
+	stored, err := h.reportLive(os.Stdout, d)
+	if err != nil {
+		return false, fmt.Errorf("live: %w", err)
+	}
+	same = same && stored
 	return same && !broken, nil
 }

@@ -28,7 +28,7 @@ type tools struct {
 
 var (
 	ourTools  = []string{"nfcap", "nfexp", "nfcat", "nffilter", "nfagg", "nfpcap"}
-	peerTools = []string{"nfdump", "nfpcapd", "softflowd"}
+	peerTools = []string{"nfdump", "nfcapd", "nfpcapd", "softflowd"}
 )
 
 // findTools builds our tools, unless the caller has them built, and looks for the peers. A tool that does not build is
@@ -68,7 +68,7 @@ func findTools(c *config) (t *tools, broken bool, err error) {
 
 // versions prints which peers there are: numbers without that say little.
 func (t *tools) versions(w io.Writer) {
-	option := map[string]string{"nfdump": "-V", "nfpcapd": "-V", "softflowd": "-h"}
+	option := map[string]string{"nfdump": "-V", "nfcapd": "-V", "nfpcapd": "-V", "softflowd": "-h"}
 	for _, name := range peerTools {
 		if !t.have[name] {
 			fmt.Fprintf(w, "%s is not installed\n", name)
@@ -90,6 +90,10 @@ func executable(file string) bool {
 	return err == nil && fi.Mode().IsRegular() && fi.Mode()&0o111 != 0
 }
 
+func (t *tools) environment() []string {
+	return append(os.Environ(), "PATH="+t.path, "TZ=UTC", "LC_ALL=C")
+}
+
 // execute runs a line by the shell in dir with its output in the file out, and watches memory if asked to.
 func (t *tools) execute(dir, line, out string, watch bool) (cost, error) {
 	file, err := os.Create(out)
@@ -100,7 +104,7 @@ func (t *tools) execute(dir, line, out string, watch bool) (cost, error) {
 	var said bytes.Buffer
 	sh := exec.Command("/bin/sh", "-c", line)
 	sh.Dir, sh.Stdout, sh.Stderr = dir, file, &said
-	sh.Env = append(os.Environ(), "PATH="+t.path, "TZ=UTC", "LC_ALL=C")
+	sh.Env = t.environment()
 	start := time.Now()
 	if err := sh.Start(); err != nil {
 		return cost{}, err

@@ -35,7 +35,7 @@ func peerOutput(t *testing.T, name string, args ...string) string {
 }
 
 // nfdumpLine is a row as nfdump prints it with the format below, without the blanks.
-const nfdumpFormat = "fmt:%ts,%te,%tr,%pr,%sa,%sp,%da,%dp,%flg,%tos,%pkt,%byt,%in,%out,%sas,%das,%smk,%dmk,%nh,%ra"
+const nfdumpFormat = "fmt:" + everyField
 
 func nfdumpLine(r *Row) string {
 	clock := func(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05.000") }

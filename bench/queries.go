@@ -1,6 +1,9 @@
 package main
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // command is one way to answer a query.
 type command struct {
@@ -11,6 +14,7 @@ type command struct {
 	fresh string   // a directory to be made anew before each run
 	tidy  []rule   // on the output that is compared
 	blind string   // why the output cannot be compared
+	files string   // pattern of the files that it wrote, whose octets a record are told
 }
 
 // query is one job and the commands that do it, ours first.
@@ -21,6 +25,9 @@ type query struct {
 	// defined, they are compared as a set.
 	rank int
 	rows int
+	// right is a command whose output is the right one; without it the last command's is.
+	right   string
+	records int // that the commands store in files
 }
 
 const fields = "%ts,%td,%pr,%sa,%sp,%da,%dp,%pkt,%byt,%fl"
@@ -60,6 +67,9 @@ func queries(d *data) []query {
 		flowQuery("selective list", "src net 10.0.0.0/24 and proto tcp and bytes > 1000000", "-o line", 0),
 		csvQuery(),
 		meterQuery(),
+		storeQuery("store export packets", "-t 86400", &d.Export),
+		storeQuery("store them in slots of 5 min", "-t 300 -w", &d.Export),
+		sparseQuery(&d.Sparse),
 	}
 	return list
 }
@@ -87,5 +97,29 @@ func meterQuery() query {
 		{who: "softflowd", needs: []string{"softflowd"},
 			line:  "softflowd -r " + fileCapture + " -d -6 -v 9 -m 4000000 -c none -p out/softflowd.pid",
 			blind: "sends, keeps no file"},
+	}}
+}
+
+// everyField is what the modelled router sends, and what the collector adds.
+const everyField = "%ts,%te,%tr,%pr,%sa,%sp,%da,%dp,%flg,%tos,%pkt,%byt,%in,%out,%sas,%das,%smk,%dmk,%nh,%ra"
+
+// storeQuery decodes export packets into files. Their records are held against the rows: counts and sums of all, and
+// an eighth of them, with all ICMP, field by field. The nfcapd of Debian cannot read a capture.
+func storeQuery(name, options string, packets *ExportStats) query {
+	check := func(read string) string {
+		return read + " | nfagg -A proto -q -N -o 'fmt:%pr,%fl,%pkt,%byt' && " + read +
+			" | nffilter 'src net 10.0.0.0/13 or src net 2001:db8::/45 or proto icmp or proto icmp6'" +
+			" | nfagg -q -N -6 -o 'fmt:" + everyField + "'"
+	}
+	return query{name: name, right: check("nfcat -r " + fileOurs), records: packets.Records, commands: []command{
+		{who: "nfpipe", needs: []string{"nfcap", "nfcat", "nffilter", "nfagg"}, line: "nfcap -f " + fileExport + " -l stored " + options,
+			fresh: "stored", check: check("cat stored/nfcap.2*"), tidy: csvRules, files: "stored/nfcap.2*"},
+	}}
+}
+
+func sparseQuery(packets *ExportStats) query {
+	return query{name: "store 5 min of 100 flows/s", right: fmt.Sprint("echo ", packets.Records), records: packets.Records, commands: []command{
+		{who: "nfpipe", needs: []string{"nfcap", "nfcat"}, line: "nfcap -f " + fileSparse + " -l stored -t 86400", fresh: "stored",
+			check: "cat stored/nfcap.2* | nfcat --count", files: "stored/nfcap.2*"},
 	}}
 }

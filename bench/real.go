@@ -114,11 +114,6 @@ func (h *harness) storeNfdump(capture string) (stored, error) {
 	if _, err := fmt.Sscan(string(after), &s.records); err != nil {
 		return stored{}, fmt.Errorf("no number of records in %q", text)
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "nfcapd.*"))
-	for _, f := range files {
-		size, ferr := fileSize(f)
-		s.size += size
-		err = firstError(err, ferr)
-	}
+	s.size, err = totalSize(filepath.Join(dir, "nfcapd.*"))
 	return s, err
 }

@@ -62,25 +62,90 @@ func benchPackets(n int) (template []byte, data [][]byte) {
 
 func BenchmarkDecode(b *testing.B) {
 	template, data := benchPackets(1000)
+	benchmark(b, template, data, 22)
+}
+
+// BenchmarkLayouts decodes records of other layouts, all of the same bytes in every packet.
+func BenchmarkLayouts(b *testing.B) {
+	six := []flow.Elem{el(27, 16), el(28, 16), el(62, 16), el(10, 4), el(14, 4), el(2, 8), el(1, 8), el(152, 8), el(153, 8),
+		el(7, 2), el(11, 2), el(6, 2), el(4, 1), el(5, 1), el(16, 4), el(17, 4), el(302, 4)}
+	both := []flow.Elem{el(8, 4), el(12, 4), el(27, 16), el(28, 16), el(10, 4), el(14, 4), el(2, 8), el(1, 8), el(152, 8), el(153, 8),
+		el(7, 2), el(11, 2), el(6, 1), el(4, 1), el(5, 1)}
+	varies := append(append([]flow.Elem(nil), both...), el(82, variable16))
+	for name, fields := range map[string][]flow.Elem{"ipv6-selector": six, "pairs": both, "variable": varies} {
+		b.Run(name, func(b *testing.B) {
+			var values []byte
+			for i := range 12 {
+				for _, f := range fields {
+					switch n := int(f.Len); {
+					case f.Len == flow.Variable:
+						values = append(values, 3, 'e', 't', 'h')
+					case n == 8:
+						values = append(values, join(uint64(testTime*1000-i))...)
+					default:
+						values = append(values, make([]byte, n-1)...)
+						values = append(values, byte(i+2))
+					}
+				}
+			}
+			benchmark(b, ipfix(0, set(2, tmpl(256, fields...))), [][]byte{ipfix(0, set(256, values))}, 12)
+		})
+	}
+	b.Run("v5", func(b *testing.B) {
+		var records []fixedRecord
+		for i := range 30 {
+			records = append(records, fixedRecord{uint16(i), 80, 6, testUptime - 1000, testUptime})
+		}
+		benchmark(b, fixedMessage(5), [][]byte{fixedMessage(5, records...)}, 30)
+	})
+}
+
+// benchmark decodes packets of so many records.
+func benchmark(b *testing.B, template []byte, data [][]byte, records int) {
 	sink := flow.NewSink(flow.NewBuilder(), func(b *flow.Builder) *flow.Builder {
 		b.Reset()
 		return b
 	})
 	x := NewExporter(netip.MustParseAddr("192.0.2.1"), Config{Sink: sink})
-	if err := x.Decode(template, 1); err != nil {
+	if err := x.Decode(template, 1e18); err != nil {
 		b.Fatal(err)
 	}
 	i := 0
-	for range 3000 { // the builder has its memory
+	for range 9000 { // the builder has its memory
 		x.Decode(data[i%len(data)], 1e18)
 		i++
 	}
 	b.ReportAllocs()
+	b.SetBytes(int64(len(data[0])))
 	for b.Loop() {
 		if err := x.Decode(data[i%len(data)], 1e18); err != nil {
 			b.Fatal(err)
 		}
 		i++
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/22, "ns/record")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(records), "ns/record")
+}
+
+// TestDecodeAllocates checks that decoding allocates nothing for a packet.
+func TestDecodeAllocates(t *testing.T) {
+	template, data := benchPackets(10)
+	sink := flow.NewSink(flow.NewBuilder(), func(b *flow.Builder) *flow.Builder {
+		b.Reset()
+		return b
+	})
+	x := NewExporter(netip.MustParseAddr("192.0.2.1"), Config{Sink: sink})
+	x.Decode(template, 1e18)
+	i := 0
+	decode := func() {
+		if err := x.Decode(data[i%len(data)], 1e18); err != nil {
+			t.Fatal(err)
+		}
+		i++
+	}
+	for range 4000 {
+		decode()
+	}
+	if n := testing.AllocsPerRun(1000, decode); n != 0 {
+		t.Errorf("%v allocations a packet", n)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -116,24 +117,31 @@ func decodeAll(t *testing.T, packets []datum, c Config) ([]*flow.Batch, map[neti
 	return out, exporters
 }
 
+// TestCounts compares the number of records with the columns of the catalogue.
 func TestCounts(t *testing.T) {
+	y := newTally(t)
 	for _, c := range cases(t) {
 		if strings.HasPrefix(c["protocol"], "sflow") {
 			continue
 		}
-		t.Run(c["case"], func(t *testing.T) {
-			batches, xs := decodeAll(t, c.packets(t), Config{})
-			n := 0
-			for _, b := range batches {
-				n += b.N
-			}
-			var s Stats
-			for _, x := range xs {
-				s = x.Stats
-			}
-			if n != c.number("tshark_flows") {
-				t.Errorf("%d records, tshark has %d, nfdump %d; %+v", n, c.number("tshark_flows"), c.number("nfcapd178_flows"), s)
-			}
-		})
+		y.records++
+		batches, _ := decodeAll(t, c.packets(t), Config{})
+		n := 0
+		for _, b := range batches {
+			n += b.N
+		}
+		for _, column := range []string{"tshark_flows", "nfcapd178_flows"} {
+			want := c.number(column)
+			y.check(n == want, c["case"], column, "%d records, not %d", n, want)
+		}
 	}
+	y.finish(countsKnown)
 }
+
+// countsKnown are the differences of numbers of records; the reasons are with the records.
+var countsKnown = slices.Concat(
+	because("tshark misses a template set of the first message", "graylog-plugin/netflow9.pcap", 1, "tshark_flows"),
+	because("nfcapd refuses a message that is cut off", "logstash/Netflow_5_invalid_01", 1, "nfcapd178_flows"),
+	because("nfcapd reads messages behind the message", "logstash/Netflow_5_valid_01", 1, "nfcapd178_flows"),
+	because("nfcapd does not count records without counters and times, though it stores them", "calmh-ipfix/BenchmarkInterpret", 1, "nfcapd178_flows"),
+)

@@ -1,10 +1,12 @@
 package netflow
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"nfpipe/lib/flow"
@@ -23,11 +25,13 @@ type Config struct {
 	Reliable bool
 	Lifetime int64 // of templates of an earlier run, nanoseconds; 0 is 30 minutes
 	Limits   Limits
+	Layouts  *Layouts // of all exporters of the goroutine; nil shares nothing
 }
 
 // Limits bound the state of one exporter; 0 is the default.
 type Limits struct {
 	Templates int // 1024
+	Fields    int // of all templates: 32,768
 	Domains   int // 256
 	Samplers  int // 1024
 	Held      int // bytes of data without a template: 65,536
@@ -49,11 +53,12 @@ type Stats struct {
 	HeldDecoded     uint64
 	Unknown         uint64 // sets that were given up for want of a template
 	Gaps            uint64 // in sequence numbers
-	LostRecords     uint64 // as NetFlow v5, v7 and IPFIX tell
-	LostMessages    uint64 // as NetFlow v9 tells
-	Restarts        uint64 // of the exporter
-	Clamped         uint64 // times out of range
-	Skipped         uint64 // values of a length that their type cannot have, and that have no other place
+	// What the gaps stand for, records as NetFlow v5, v7 and IPFIX tell, messages as v9 does.
+	// What comes late is taken back, so that these may fall.
+	LostRecords, LostMessages uint64
+	Restarts                  uint64 // of the exporter
+	Clamped                   uint64 // times out of range
+	Skipped                   uint64 // records that no batch can hold
 }
 
 // Exporter is the state of one sender. It is used by one goroutine.
@@ -64,13 +69,15 @@ type Exporter struct {
 	config    Config
 	domains   map[domainID]*domain
 	templates int // of all domains
+	fields    int // of all templates
+	ops       int // of all their programs
 	uses      uint64
-	held      []heldSet
-	heldSize  int
+	waiting   waiting
 	now       int64 // arrival of the message at hand
-	tables    map[tableID]*flow.Sink
-	v5        map[uint16]*template // v1, v5, v7 by version
-	message   message // at hand
+	table     tableID
+	rows      *flow.Sink           // of the table
+	layouts   map[uint16]*template // v1, v5, v7 by version
+	message   message              // at hand
 	work      work
 }
 
@@ -89,10 +96,8 @@ type domain struct {
 	rate      rate  // without a sampler's number
 	boot      int64 // systemInitTimeMilliseconds of options data; 0 unknown
 	started   int64 // by its uptime, milliseconds; 0 unknown
-	// restoredAt is the sequence number that an earlier run saw last, while templates of it are
-	// in force.
-	restoredAt uint32
-	used       uint64
+	restored  bool  // and not heard since: the sequence number is that of an earlier run
+	used      uint64
 	sequence
 }
 
@@ -104,6 +109,7 @@ func NewExporter(addr netip.Addr, c Config) *Exporter {
 		}
 	}
 	def(&c.Limits.Templates, 1024)
+	def(&c.Limits.Fields, 1<<15)
 	def(&c.Limits.Domains, 256)
 	def(&c.Limits.Samplers, 1024)
 	def(&c.Limits.Held, 1<<16)
@@ -121,14 +127,17 @@ type message struct {
 	exported  int64  // milliseconds since the epoch
 	uptime    uint32 // milliseconds, of v1 to v9
 	hasUptime bool
-	engine    uint16 // type and id, of v5 and v7
+	engine    uint16 // type and id, of v5
+
+	records, options uint32 // decoded
+	unknown          bool   // it has data without a template
 }
 
 // errShort is a message that ends within its header.
 var errShort = errors.New("message ends within its header")
 
-// Decode decodes a message that arrived at a time in nanoseconds since the epoch. What comes
-// before an error was decoded.
+// Decode decodes a message that arrived at a time in nanoseconds since the epoch. What an error
+// is not about was decoded.
 func (x *Exporter) Decode(p []byte, arrived int64) error {
 	x.now = arrived
 	x.Stats.Messages++
@@ -138,7 +147,7 @@ func (x *Exporter) Decode(p []byte, arrived int64) error {
 	if err != nil {
 		x.Stats.Bad++
 	}
-	x.flushTables()
+	x.work.trim()
 	return err
 }
 
@@ -158,6 +167,14 @@ func (x *Exporter) decode(p []byte) error {
 	}
 }
 
+// behind is the error of a message with something else behind it; padding is nothing.
+func behind(rest []byte) error {
+	if zero(rest) {
+		return nil
+	}
+	return fmt.Errorf("%d bytes behind the message", len(rest))
+}
+
 const (
 	set9Templates = 0
 	set9Options   = 1
@@ -172,12 +189,10 @@ func (x *Exporter) v9(p []byte) error {
 	}
 	d := x.domain(9, binary.BigEndian.Uint32(p[16:]))
 	m := &x.message
-	*m = message{domain: d, hasUptime: true,
-		uptime: binary.BigEndian.Uint32(p[4:]), exported: int64(binary.BigEndian.Uint32(p[8:])) * 1000}
-	x.restarted(d, m.exported-int64(m.uptime))
-	d.begin(x, binary.BigEndian.Uint32(p[12:]), sequenceMessages)
+	*m = message{domain: d}
+	x.clock(m, p, 0)
 	err := x.sets(m, p, 20)
-	d.end(1, 1)
+	x.follow(m, sequenceMessages, binary.BigEndian.Uint32(p[12:]), extent{1, 1})
 	return err
 }
 
@@ -190,37 +205,53 @@ func (x *Exporter) ipfix(p []byte) error {
 	if n < 16 || n > len(p) {
 		return fmt.Errorf("message of %d bytes says %d", len(p), n)
 	}
+	number := binary.BigEndian.Uint32(p[8:])
 	d := x.domain(10, binary.BigEndian.Uint32(p[12:]))
 	m := &x.message
 	*m = message{domain: d, exported: int64(binary.BigEndian.Uint32(p[4:])) * 1000}
-	x.continued(d, binary.BigEndian.Uint32(p[8:]))
-	records, options := x.Stats.Records, x.Stats.Options
-	d.begin(x, binary.BigEndian.Uint32(p[8:]), sequenceRecords)
+	x.continued(d, number)
 	err := x.sets(m, p[:n], 16)
-	least := uint32(x.Stats.Records - records)
-	d.end(least, least+uint32(x.Stats.Options-options))
-	if err == nil && n < len(p) {
-		err = fmt.Errorf("%d bytes behind the message", len(p)-n)
-	}
-	return err
+	x.follow(m, sequenceRecords, number, extent{m.records, m.records + m.options})
+	return first(err, behind(p[n:]))
 }
 
-// sets decodes the sets of a message that begin at off.
+// follow counts what is missing before a message.
+func (x *Exporter) follow(m *message, unit uint8, number uint32, held extent) {
+	s := &m.domain.sequence
+	s.unit = unit
+	if x.config.Reliable {
+		s.number = number // nothing is missing
+		return
+	}
+	s.step(&x.Stats, number, held, m.unknown)
+}
+
+// clock takes uptime and time from a header of NetFlow.
+func (x *Exporter) clock(m *message, p []byte, nanos uint32) {
+	m.uptime = binary.BigEndian.Uint32(p[4:])
+	m.exported = int64(binary.BigEndian.Uint32(p[8:]))*1000 + int64(nanos/1e6)
+	if m.hasUptime = m.exported > 0; m.hasUptime {
+		x.restarted(m.domain, m.exported-int64(m.uptime))
+	}
+}
+
+// sets decodes the sets of a message that begin at off. One that is damaged costs itself.
 func (x *Exporter) sets(m *message, p []byte, off int) error {
+	var refused error
 	for len(p)-off >= 4 {
 		id, n := binary.BigEndian.Uint16(p[off:]), int(binary.BigEndian.Uint16(p[off+2:]))
 		if n < 4 || n > len(p)-off {
 			if id == 0 && zero(p[off:]) {
-				return nil // padding
+				return refused // padding
 			}
-			return fmt.Errorf("set %d at offset %d: %d bytes, %d are left", id, off, n, len(p)-off)
+			return first(refused, fmt.Errorf("set %d at offset %d: %d bytes, %d are left", id, off, n, len(p)-off))
 		}
-		if err := x.set(m, id, p[off+4:off+n]); err != nil {
-			return fmt.Errorf("set %d at offset %d: %w", id, off, err)
+		if err := x.set(m, id, p[off+4:off+n]); err != nil && refused == nil {
+			refused = fmt.Errorf("set %d at offset %d: %w", id, off, err)
 		}
 		off += n
 	}
-	return nil
+	return refused
 }
 
 func (x *Exporter) set(m *message, id uint16, b []byte) error {
@@ -249,7 +280,7 @@ func (x *Exporter) domain(version uint16, id uint32) *domain {
 	d := x.domains[k]
 	if d == nil {
 		if len(x.domains) >= x.config.Limits.Domains {
-			x.evictDomain()
+			x.evictDomains()
 		}
 		d = &domain{domainID: k, templates: map[uint16]*template{}, samplers: map[uint64]rate{}}
 		x.domains[k] = d
@@ -259,41 +290,55 @@ func (x *Exporter) domain(version uint16, id uint32) *domain {
 	return d
 }
 
-func (x *Exporter) evictDomain() {
-	var oldest *domain
+// evictDomains makes room for one more domain. It forgets an eighth at a time, first those
+// without a template.
+func (x *Exporter) evictDomains() {
+	all := make([]*domain, 0, len(x.domains))
 	for _, d := range x.domains {
-		if oldest == nil || d.used < oldest.used {
-			oldest = d
-		}
+		all = append(all, d)
 	}
-	x.templates -= len(oldest.templates)
-	delete(x.domains, oldest.domainID)
-	x.Stats.Evicted++
+	empty := func(d *domain) int { return min(len(d.templates), 1) }
+	slices.SortFunc(all, func(a, b *domain) int {
+		return cmp.Or(cmp.Compare(empty(a), empty(b)), cmp.Compare(a.used, b.used))
+	})
+	for _, d := range all[:1+len(all)/8] {
+		for id := range d.templates {
+			x.forget(d, id)
+		}
+		delete(x.domains, d.domainID)
+		x.Stats.Evicted++
+	}
 }
 
 // restarted looks at when the exporter was started, in milliseconds since the epoch. After a
 // restart, templates of an earlier run and data without a template mean nothing.
 func (x *Exporter) restarted(d *domain, started int64) {
-	const slack = 5000 // clocks are set, and v9 gives whole seconds
-	if d.started != 0 && started > d.started+slack {
+	const (
+		slack = 5000    // clocks are set, and v9 gives whole seconds
+		wrap  = 1 << 32 // an uptime that begins again after 49 days
+	)
+	ahead := started - d.started
+	if d.started != 0 && ahead > slack && (ahead < wrap-slack || ahead > wrap+slack) {
 		x.Stats.Restarts++
 		x.forgetRestored(d)
 		x.dropHeld(d)
-		d.synced = false
+		d.sequence = sequence{}
 	}
-	if d.started == 0 || started > d.started || d.started-started > slack {
+	if d.started == 0 || ahead > 0 || -ahead > slack {
 		d.started = started
 	}
 }
 
-// continued looks at the first sequence number after a restart of the collector: IPFIX has no
-// uptime, but an exporter that started anew counts from 0.
+// continued looks at a sequence number of IPFIX, which has no uptime: an exporter that started
+// anew counts from 0.
 func (x *Exporter) continued(d *domain, number uint32) {
-	if d.restoredAt != 0 && int32(number-d.restoredAt) < 0 {
+	if d.anew(number) || d.restored && int32(number-d.number) < 0 {
 		x.Stats.Restarts++
 		x.forgetRestored(d)
+		x.dropHeld(d)
+		d.boot = 0
 	}
-	d.restoredAt = 0
+	d.restored = false
 }
 
 func (x *Exporter) forgetRestored(d *domain) {

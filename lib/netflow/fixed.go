@@ -8,7 +8,7 @@ import (
 	"nfpipe/lib/ie"
 )
 
-// fixed decodes NetFlow v1, v5 and v7, whose records have one layout each.
+// fixed decodes a message of NetFlow v1, v5 or v7, whose records have one layout each.
 func (x *Exporter) fixed(version uint16, p []byte) error {
 	header := 24
 	if version == 1 {
@@ -19,22 +19,20 @@ func (x *Exporter) fixed(version uint16, p []byte) error {
 	}
 	count := int(binary.BigEndian.Uint16(p[2:]))
 	m := &x.message
-	*m = message{uptime: binary.BigEndian.Uint32(p[4:]), hasUptime: true,
-		exported: int64(binary.BigEndian.Uint32(p[8:]))*1000 + int64(binary.BigEndian.Uint32(p[12:])/1e6)}
+	*m = message{}
 	rate := rate{}
 	if version == 5 {
 		m.engine = binary.BigEndian.Uint16(p[20:])
 		rate = oneIn(uint64(binary.BigEndian.Uint16(p[22:]) & (1<<14 - 1))) // the upper two bits are the mode
 	}
-	d := x.domain(version, uint32(m.engine))
-	m.domain = d
-	d.rate = rate
-	x.restarted(d, m.exported-int64(m.uptime))
+	m.domain = x.domain(version, uint32(m.engine))
+	m.domain.rate = rate
+	x.clock(m, p, binary.BigEndian.Uint32(p[12:]))
 	t := x.layout(version, count, len(p)-header)
 	fits := min(count, (len(p)-header)/t.size)
 	if version != 1 {
-		d.begin(x, binary.BigEndian.Uint32(p[16:]), sequenceRecords)
-		d.end(uint32(count), uint32(count))
+		held := extent{uint32(count), uint32(count)}
+		x.follow(m, sequenceRecords, binary.BigEndian.Uint32(p[16:]), held)
 	}
 	if err := x.data(m, t, p[header:header+fits*t.size]); err != nil {
 		return err
@@ -42,7 +40,7 @@ func (x *Exporter) fixed(version uint16, p []byte) error {
 	if fits < count {
 		return fmt.Errorf("%d records announced, %d there", count, fits)
 	}
-	return nil
+	return behind(p[header+fits*t.size:])
 }
 
 // layout is the records of a version. Those of v1 are 48 bytes, or 52 with more padding.
@@ -51,16 +49,17 @@ func (x *Exporter) layout(version uint16, count, size int) *template {
 	if version == 1 && size == 52*count {
 		key = 0
 	}
-	t := x.v5[key]
+	t := x.layouts[key]
 	if t == nil {
 		var err error
 		if t, err = newTemplate(minData, fixedFields(key), 0, false); err != nil {
 			panic("netflow: " + err.Error()) // the layouts are constants
 		}
-		if x.v5 == nil {
-			x.v5 = map[uint16]*template{}
+		t.version5 = version == 5
+		if x.layouts == nil {
+			x.layouts = map[uint16]*template{}
 		}
-		x.v5[key] = t
+		x.layouts[key] = t
 	}
 	return t
 }
@@ -80,10 +79,11 @@ func fixedFields(version uint16) []flow.Elem {
 		}
 		return f
 	}
+	// What stands for padding in v7 tells which fields mean nothing, and those are 0.
 	f = append(f, pad(1), flow.Elem{ID: 6, Len: 1}, flow.Elem{ID: 4, Len: 1}, flow.Elem{ID: 5, Len: 1},
 		flow.Elem{ID: 16, Len: 2}, flow.Elem{ID: 17, Len: 2}, flow.Elem{ID: 9, Len: 1}, flow.Elem{ID: 13, Len: 1}, pad(2))
 	if version == 7 {
-		f = append(f, pad(4)) // the router that was bypassed
+		f = append(f, flow.Elem{ID: 43, Len: 4}) // the router that was bypassed
 	}
 	return f
 }

@@ -4,7 +4,7 @@ import (
 	"nfpipe/lib/flow"
 )
 
-// tableID names a side table: tables of one name with keys of different lengths are apart.
+// tableID names a side table, and tells how many elements are its key.
 type tableID struct {
 	name string
 	keys int
@@ -16,15 +16,34 @@ func (w *work) options(n int) {
 	for r := range n {
 		w.option(r)
 	}
-	if w.x.config.Table == nil {
+	x := w.x
+	if x.config.Table == nil {
 		return
 	}
 	v := variant(0)
 	if w.clockless() {
 		v = noClock
 	}
+	if w.wild(n) {
+		v |= rawTimes
+	}
+	g := x.program(w.t, v)
+	x.table = tableID{tableName(w.t), g.keys}
+	if x.rows == nil {
+		x.rows = flow.NewSink(flow.NewBuilder(), x.tableRows)
+	}
 	w.rates = w.rates[:0]
-	w.run(w.x.table(tableID{tableName(w.t), 2 + w.t.scope}), w.x.program(w.t, v), 0, n)
+	w.run(x.rows, g, 0, n)
+	x.rows.Flush()
+}
+
+// tableRows gives rows of the table at hand away.
+func (x *Exporter) tableRows(b *flow.Builder) *flow.Builder {
+	batch := b.Batch()
+	x.config.Table(x.table.name, x.table.keys, batch)
+	batch.Release()
+	b.Clear() // tables differ
+	return b
 }
 
 // option takes what record r says of sampling and clocks.
@@ -37,8 +56,10 @@ func (w *work) option(r int) {
 		case 48, 302: // samplerId, selectorId
 			id, numbered = x, true
 		case 160:
-			if x != 0 && x < 1<<62 {
-				w.x.restarted(d, int64(x))
+			if x > 0 && x < maxMillis {
+				if !w.m.hasUptime {
+					w.x.restarted(d, int64(x))
+				}
 				d.boot = int64(x)
 			}
 		default:
@@ -50,13 +71,20 @@ func (w *work) option(r int) {
 	case !rates || rate.interval == 0:
 	case !numbered:
 		d.rate = rate
-	case len(d.samplers) < w.x.config.Limits.Samplers:
-		d.samplers[id] = rate
 	default:
-		if _, ok := d.samplers[id]; ok {
-			d.samplers[id] = rate
+		d.setSampler(id, rate, w.x.config.Limits.Samplers)
+	}
+}
+
+// setSampler remembers the rate of a sampler; when there are too many another has to go.
+func (d *domain) setSampler(id uint64, r rate, limit int) {
+	if _, ok := d.samplers[id]; !ok && len(d.samplers) >= limit {
+		for other := range d.samplers {
+			delete(d.samplers, other)
+			break
 		}
 	}
+	d.samplers[id] = r
 }
 
 // tableName is the table of an options template, by what it tells.
@@ -75,32 +103,4 @@ func tableName(t *template) string {
 		}
 	}
 	return name
-}
-
-// table is the sink of a side table.
-func (x *Exporter) table(id tableID) *flow.Sink {
-	s := x.tables[id]
-	if s == nil {
-		s = flow.NewSink(flow.NewBuilder(), func(b *flow.Builder) *flow.Builder {
-			batch := b.Batch()
-			x.config.Table(id.name, id.keys, batch)
-			batch.Release()
-			b.Reset()
-			return b
-		})
-		if x.tables == nil {
-			x.tables = map[tableID]*flow.Sink{}
-		}
-		x.tables[id] = s
-	}
-	return s
-}
-
-// flushTables gives away what the options data of a message said.
-func (x *Exporter) flushTables() {
-	for _, s := range x.tables {
-		if s.Len() > 0 {
-			s.Flush()
-		}
-	}
 }

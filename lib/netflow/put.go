@@ -3,7 +3,6 @@ package netflow
 import (
 	"encoding/binary"
 	"math"
-	"math/bits"
 
 	"nfpipe/lib/column"
 )
@@ -16,17 +15,16 @@ func (w *work) put(g *program, i int, c *column.Builder, from, n int) {
 		w.addr4(o, c, from, n)
 	case formAddr6:
 		for r := from; r < from+n; r++ {
-			c.Put16(w.value(o.field, r))
+			c.Put16(w.value(int(o.field), r))
 		}
 	case formOctets:
 		for r := from; r < from+n; r++ {
-			c.PutBytes(w.value(o.field, r))
+			c.PutBytes(w.value(int(o.field), r))
 		}
+	case formMisfit:
+		w.misfits(o, c, from, n)
 	case formList:
-		list := w.t.fields[o.field].ID
-		for r := from; r < from+n; r++ {
-			c.PutBytes(w.m.domain.inline(list, w.value(o.field, r)))
-		}
+		w.lists(o, c, from, n)
 	case formExporter:
 		if a := w.x.Addr; a.Is6() {
 			b := a.As16()
@@ -37,15 +35,27 @@ func (w *work) put(g *program, i int, c *column.Builder, from, n int) {
 		}
 	default:
 		out := c.Extend(n)
-		w.numbers[i] = out
-		w.ints(g, o, out, from)
+		if g.links {
+			w.numbers[i] = out
+		}
+		w.ints(o, out, from)
+	}
+}
+
+// misfits puts values behind the number of their element.
+func (w *work) misfits(o *op, c *column.Builder, from, n int) {
+	id := w.t.fields[o.field].ID
+	head := binary.BigEndian.AppendUint32(nil, id.PEN())
+	head = binary.BigEndian.AppendUint16(head, id.Num())
+	for r := from; r < from+n; r++ {
+		c.PutBytes(append(head, w.value(int(o.field), r)...))
 	}
 }
 
 func (w *work) addr4(o *op, c *column.Builder, from, n int) {
 	if w.t.varies {
 		for r := from; r < from+n; r++ {
-			c.Put4(binary.BigEndian.Uint32(w.value(o.field, r)))
+			c.Put4(binary.BigEndian.Uint32(w.value(int(o.field), r)))
 		}
 		return
 	}
@@ -53,7 +63,7 @@ func (w *work) addr4(o *op, c *column.Builder, from, n int) {
 }
 
 // ints sets out to the numbers of an op.
-func (w *work) ints(g *program, o *op, out []uint64, from int) {
+func (w *work) ints(o *op, out []uint64, from int) {
 	switch o.form {
 	case formDomain:
 		fill(out, uint64(w.m.domain.id))
@@ -92,13 +102,13 @@ func (w *work) ints(g *program, o *op, out []uint64, from int) {
 				out[i] = 0
 			}
 		}
-	case formSwapped:
+	case formICMP:
 		for i, x := range out {
-			out[i] = uint64(bits.ReverseBytes16(uint16(x)))
+			out[i] = moved(w.number(w.t.plan.src, from+i), x)
 		}
 	case formUint:
 	default:
-		w.times(g, o, out, from)
+		w.times(o, out, from)
 	}
 }
 
@@ -125,7 +135,7 @@ func (w *work) sampling(o *op, out []uint64, from int) {
 func (w *work) load(o *op, out []uint64, from int) {
 	if w.t.varies {
 		for i := range out {
-			out[i] = w.number(o.field, from+i)
+			out[i] = w.number(int(o.field), from+i)
 		}
 		return
 	}
@@ -154,7 +164,7 @@ func (w *work) load(o *op, out []uint64, from int) {
 		}
 	default:
 		for i := range out {
-			out[i] = bigEndian(data[at : at+o.width])
+			out[i] = bigEndian(data[at : at+int(o.width)])
 			at += stride
 		}
 	}

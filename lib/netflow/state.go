@@ -2,6 +2,7 @@ package netflow
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"nfpipe/lib/flow"
@@ -42,10 +43,10 @@ func (x *Exporter) Changes() uint64 { return x.Stats.Templates + x.Stats.Withdra
 func (x *Exporter) State() []State {
 	var out []State
 	for _, d := range x.domains {
-		if len(d.templates)+len(d.samplers) == 0 && d.rate == (rate{}) {
+		if !keeps(d.version) || len(d.templates)+len(d.samplers) == 0 && d.rate == (rate{}) {
 			continue
 		}
-		s := State{Version: d.version, Domain: d.id, Started: d.started, Boot: d.boot, Sequence: d.last, Rate: [2]uint32{d.rate.interval, d.rate.space}}
+		s := State{Version: d.version, Domain: d.id, Started: d.started, Boot: d.boot, Sequence: d.number, Rate: [2]uint32{d.rate.interval, d.rate.space}}
 		for id, r := range d.samplers {
 			s.Samplers = append(s.Samplers, SamplerState{id, [2]uint32{r.interval, r.space}})
 		}
@@ -66,18 +67,21 @@ func (x *Exporter) State() []State {
 	return out
 }
 
+// keeps tells that there is something to keep of a version: the messages of others say all.
+func keeps(version uint16) bool { return version == 9 || version == 10 }
+
 // Restore puts back what an earlier run kept, as of now in nanoseconds since the epoch. What is
 // too old, or unsound, is left out: the file may have been tampered with. Templates so restored
 // are used until the exporter is seen to have started anew.
 func (x *Exporter) Restore(states []State, now int64) {
 	x.now = now
 	for _, s := range states {
-		if s.Version != 9 && s.Version != 10 {
+		if !keeps(s.Version) {
 			continue
 		}
 		d := x.domain(s.Version, s.Domain)
 		d.started, d.boot, d.rate = s.Started, s.Boot, rate{s.Rate[0], s.Rate[1]}
-		d.restoredAt = s.Sequence
+		d.restored, d.number = true, s.Sequence
 		for _, m := range s.Samplers {
 			if len(d.samplers) < x.config.Limits.Samplers {
 				d.samplers[m.ID] = rate{m.Rate[0], m.Rate[1]}
@@ -90,11 +94,15 @@ func (x *Exporter) Restore(states []State, now int64) {
 }
 
 func (x *Exporter) restoreTemplate(d *domain, s TemplateState) {
-	if len(s.Fields) > flow.MaxElements || x.templates >= x.config.Limits.Templates {
+	limits := &x.config.Limits
+	if len(s.Fields) > flow.MaxElements || x.templates >= limits.Templates || x.fields+len(s.Fields) > limits.Fields || s.Scope < 0 {
 		return
 	}
 	fields := make([]flow.Elem, len(s.Fields))
 	for i, f := range s.Fields {
+		if max(f[1], f[2]) > math.MaxUint16 {
+			return
+		}
 		fields[i] = flow.Elem{ID: ie.New(f[0], uint16(f[1])), Len: uint16(f[2])}
 	}
 	t, err := newTemplate(s.ID, fields, s.Scope, s.Options)
@@ -102,9 +110,7 @@ func (x *Exporter) restoreTemplate(d *domain, s TemplateState) {
 		return
 	}
 	t.restored, t.learned = true, s.Learned
-	if x.expired(t) || d.templates[t.id] != nil {
-		return
+	if !x.expired(t) && d.templates[t.id] == nil {
+		x.force(d, t)
 	}
-	d.templates[t.id] = t
-	x.templates++
 }

@@ -3,6 +3,8 @@ package netflow
 import (
 	"encoding/binary"
 	"fmt"
+	"math/bits"
+	"slices"
 
 	"nfpipe/lib/flow"
 )
@@ -21,7 +23,18 @@ type work struct {
 	variants []variant
 	rates    []rate
 	same     rate       // of all records, if rates is empty
-	numbers  [][]uint64 // what an op put last
+	numbers  [][]uint64 // what each op put, while a program has links
+}
+
+// trim gives up memory that only a large message needed.
+func (w *work) trim() {
+	const keep = 1 << 14
+	if cap(w.at) > keep {
+		w.at, w.size = nil, nil
+	}
+	if cap(w.variants) > keep {
+		w.variants, w.rates = nil, nil
+	}
 }
 
 // data decodes the records of a set.
@@ -32,16 +45,17 @@ func (x *Exporter) data(m *message, t *template, b []byte) error {
 	w := &x.work
 	w.m, w.t, w.data = m, t, b
 	n, err := w.locate()
-	if n == 0 {
-		return err
-	}
-	if t.opts {
+	switch {
+	case n == 0:
+	case t.opts:
 		x.Stats.Options += uint64(n)
+		m.options += uint32(n)
 		w.options(n)
-		return err
+	default:
+		x.Stats.Records += uint64(n)
+		m.records += uint32(n)
+		w.records(n)
 	}
-	x.Stats.Records += uint64(n)
-	w.records(n)
 	return err
 }
 
@@ -51,8 +65,8 @@ func (w *work) locate() (int, error) {
 	if !t.varies {
 		return len(w.data) / t.size, nil
 	}
-	w.at, w.size = w.at[:0], w.size[:0]
-	n, off := 0, 0
+	n, off, most := 0, 0, len(w.data)/t.size*len(t.fields)
+	w.at, w.size = slices.Grow(w.at[:0], most), slices.Grow(w.size[:0], most)
 	for left := len(w.data); left >= t.size; left = len(w.data) - off {
 		if n > 0 && left < 4 && zero(w.data[off:]) {
 			break // padding
@@ -127,15 +141,14 @@ func (w *work) records(n int) {
 	if w.clockless() {
 		base |= noClock
 	}
+	if w.wild(n) {
+		base |= rawTimes
+	}
 	w.rates = w.rates[:0]
 	if w.same = w.x.resolve(w.m.domain.rate); w.same.space > 0 {
 		base |= sampled
 	}
-	if !p.wantsVariants && !p.wantsRecord {
-		w.run(w.x.config.Sink, w.x.program(w.t, base), 0, n)
-		return
-	}
-	if !w.look(n, base) {
+	if !p.wantsVariants && !p.wantsRecord || !w.look(n, base) {
 		w.run(w.x.config.Sink, w.x.program(w.t, base), 0, n)
 		return
 	}
@@ -155,10 +168,13 @@ func (w *work) clockless() bool {
 }
 
 // clock is when the exporter was started, in milliseconds since the epoch, as record r or its
-// message tells; 0 if nothing does.
+// message tells.
 func (w *work) clock(r int) int64 {
-	if init := w.t.plan.init; init >= 0 {
-		return int64(w.number(init, r))
+	if init := w.number(w.t.plan.init, r); init > 0 && init < maxMillis {
+		return int64(init)
+	}
+	if w.m.hasUptime {
+		return w.m.exported - int64(w.m.uptime)
 	}
 	return w.m.domain.boot
 }
@@ -184,17 +200,35 @@ func (w *work) look(n int, base variant) bool {
 				v |= w.icmp(r, proto)
 			}
 		}
-		for k, pair := range p.pairs {
-			switch {
-			case zero(w.value(pair[1], r)):
-				v |= dropSecond << (pairShift + 2*k)
-			case zero(w.value(pair[0], r)):
-				v |= dropFirst << (pairShift + 2*k)
-			}
+		if len(p.pairs) > 0 {
+			v |= w.family(r)
 		}
 		w.variants = append(w.variants, v)
 	}
 	return true
+}
+
+// family tells which members of pairs say something. Where both are zero, the IPv6 member counts
+// if the record is one of IPv6.
+func (w *work) family(r int) variant {
+	p := w.t.plan
+	v, empty, six := variant(0), variant(0), w.number(p.version, r) == 6
+	for k, pair := range p.pairs {
+		shift := pairShift + 2*k
+		switch first, second := zero(w.value(pair[0], r)), zero(w.value(pair[1], r)); {
+		case first && second:
+			empty |= 1 << shift
+		case second:
+			v |= dropSecond << shift
+		case first:
+			v |= dropFirst << shift
+			six = six || p.version < 0
+		}
+	}
+	if six {
+		return v | dropFirst*empty
+	}
+	return v | dropSecond*empty
 }
 
 // anyICMP tells whether the protocol of a record is ICMP or ICMPv6.
@@ -236,17 +270,43 @@ func (w *work) icmp(r int, proto uint64) variant {
 	}
 	src, dst := w.number(p.src, r), w.number(p.dst, r)
 	switch {
-	case p.icmp >= 0:
-		if src == 0 && (dst == 0 || dst == w.number(p.icmp, r)) {
+	case p.icmp[0] >= 0 || p.icmp[1] >= 0:
+		if src == 0 && (dst == 0 || dst == w.typeAndCode(r, proto)) {
 			return v | icmpApart
 		}
 		return 0
-	case src == 0 || p.src < 0:
+	case src == 0:
 		return v | icmpInPort
-	case dst == 0 && w.m.domain.version == 5:
-		return v | icmpSwapped
+	case w.m.domain.version < 9 && (dst == 0 || src < 256 && dst < 256):
+		return v | icmpMoved
 	}
 	return v | icmpKeepPort
+}
+
+// typeAndCode is what the elements for it say.
+func (w *work) typeAndCode(r int, proto uint64) uint64 {
+	p, six := w.t.plan, 0
+	if proto == 58 && p.icmp[1] >= 0 || p.icmp[0] < 0 {
+		six = 1
+	}
+	x := w.number(p.icmp[six], r)
+	if id := w.t.fields[p.icmp[six]].ID; id == 176 || id == 178 {
+		return x<<8 | w.number(p.icmpCode[six], r)
+	}
+	return x
+}
+
+// moved is the type and code of ICMP from the ports of NetFlow v1, v5 or v7: the type in the
+// source port and the code in the destination port (fprobe), both in the source port in either
+// order (some routers).
+func moved(src, dst uint64) uint64 {
+	switch {
+	case src < 256:
+		return src<<8 | dst
+	case src&0xff == 0:
+		return src
+	}
+	return uint64(bits.ReverseBytes16(uint16(src)))
 }
 
 // run puts n records from the first on into a sink.
@@ -257,11 +317,14 @@ func (w *work) run(s *flow.Sink, g *program, from, n int) {
 			w.x.Stats.Skipped += uint64(n)
 			return
 		}
-		for len(w.numbers) < len(g.ops) {
-			w.numbers = append(w.numbers, nil)
+		if g.links {
+			w.numbers = slices.Grow(w.numbers[:0], len(g.ops))[:len(g.ops)]
 		}
 		for i := range g.ops {
 			w.put(g, i, l.Cols[i], from, k)
+		}
+		if g.links {
+			clear(w.numbers)
 		}
 		from += k
 		n -= k
