@@ -38,11 +38,14 @@ func Range(spec string) ([]File, error) {
 		return between(spec, filepath.Dir(first), from, nil)
 	}
 	to, ok2 := parseName(filepath.Base(last))
-	for name, fine := range map[string]bool{first: ok, last: ok2} {
-		if !fine {
-			return nil, fmt.Errorf("%s: %s is no name of a slot, such as nfcap.202611240900", spec, filepath.Base(name))
+	if !ok || !ok2 {
+		name := first
+		if ok {
+			name = last
 		}
+		return nil, fmt.Errorf("%s: %s is no name of a slot, such as nfcap.202611240900", spec, filepath.Base(name))
 	}
+
 	return between(spec, rootOf(first, last, from), from, &to)
 }
 
