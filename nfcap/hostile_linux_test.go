@@ -172,6 +172,9 @@ func TestManyExporters(t *testing.T) {
 		check(t, err)
 		c.Write(m)
 		c.Close()
+		if i%50 == 49 {
+			p.awaits("nfcap_packets_total", i-500) // with a small receive buffer as well
+		}
 	}
 	p.awaits("nfcap_packets_total", exporters)
 	took := time.Since(announce)

@@ -137,24 +137,20 @@ func different(ours, theirs []string) (onlyOurs, onlyTheirs []string) {
 func TestSoftflowdAndRelay(t *testing.T) {
 	needPrograms(t, "softflowd", "nfcapd", "nfdump")
 	for _, c := range []struct {
-		name, version, times string
-		records, differ      int
+		name, options   string
+		records, differ int
 	}{
-		{"v5", "5", "sec", 57, 0}, // has no IPv6
-		{"v9", "9", "sec", 82, 13},
-		{"ipfix", "10", "milli", 82, 0},
+		{"v5", "-v 5", 57, 0}, // has no IPv6
+		{"v9", "-v 9", 82, 13},
+		{"ipfix", "-v 10 -A milli", 82, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			dir, theirs := t.TempDir(), t.TempDir()
 			port, stop := nfcapd(t, theirs)
 			p := start(t, "-l", dir, "-t", "86400", "-R", fmt.Sprintf("127.0.0.1/%d", port))
-			args := []string{"softflowd", "-r", office, "-n", fmt.Sprintf("127.0.0.1:%d", p.port), "-v", c.version, "-6", "-a", "-d",
-				"-p", filepath.Join(t.TempDir(), "pid"), "-c", "none"}
-			if c.version == "10" {
-				args = append(args, "-A", c.times)
-			}
-			command(t, args...)
+			command(t, append([]string{"softflowd", "-r", office, "-n", fmt.Sprintf("127.0.0.1:%d", p.port), "-6", "-a", "-d",
+				"-p", filepath.Join(t.TempDir(), "pid"), "-c", "none"}, strings.Fields(c.options)...)...)
 			p.awaits("nfcap_stored_records_total", c.records)
 			p.well() // and all is relayed
 			stop()
@@ -222,47 +218,53 @@ func TestNfreplay(t *testing.T) {
 // -A from where it came. A target that nobody listens at costs nothing.
 func TestRelay(t *testing.T) {
 	t.Parallel()
-	for _, spoof := range []bool{false, true} {
-		if spoof && os.Getuid() != 0 {
-			skip(t, "root, to relay with the address of the sender")
-		}
-		var targets []*net.UDPConn
-		args := []string{"-l", t.TempDir(), "-R", fmt.Sprintf("127.0.0.1:%d", freePort(t))}
-		for _, form := range []string{"127.0.0.1:%d", "127.0.0.1/%d"} {
-			c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	for name, spoof := range map[string]bool{"plain": false, "spoofed": true} {
+		t.Run(name, func(t *testing.T) {
+			if spoof && os.Getuid() != 0 {
+				skip(t, "root, to relay with the address of the sender")
+			}
+			relayTo(t, spoof)
+		})
+	}
+}
+
+func relayTo(t *testing.T, spoof bool) {
+	var targets []*net.UDPConn
+	args := []string{"-l", t.TempDir(), "-R", fmt.Sprintf("127.0.0.1:%d", freePort(t))}
+	for _, form := range []string{"127.0.0.1:%d", "127.0.0.1/%d"} {
+		c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		check(t, err)
+		defer c.Close()
+		targets = append(targets, c)
+		args = append(args, "-R", fmt.Sprintf(form, c.LocalAddr().(*net.UDPAddr).Port))
+	}
+	if spoof {
+		args = append(args, "-A")
+	}
+	p := start(t, args...)
+	s := exporter(t, p, "127.0.0.77")
+	packets := [][]byte{v5(0, 0, 30), []byte("what is this"), {0}, make([]byte, 9000), v9(5000, 1, set(0, template(300, numbered)), set(300, data(30, 5)))}
+	for _, m := range packets {
+		s.raw(m)
+	}
+	for i, c := range targets {
+		b := make([]byte, 1<<16)
+		for k, want := range packets {
+			c.SetReadDeadline(time.Now().Add(patience))
+			n, from, err := c.ReadFromUDPAddrPort(b)
 			check(t, err)
-			defer c.Close()
-			targets = append(targets, c)
-			args = append(args, "-R", fmt.Sprintf(form, c.LocalAddr().(*net.UDPAddr).Port))
-		}
-		if spoof {
-			args = append(args, "-A")
-		}
-		p := start(t, args...)
-		s := exporter(t, p, "127.0.0.77")
-		packets := [][]byte{v5(0, 0, 30), []byte("what is this"), {0}, make([]byte, 9000), v9(5000, 1, set(0, template(300, numbered)), set(300, data(30, 5)))}
-		for _, m := range packets {
-			s.raw(m)
-		}
-		for i, c := range targets {
-			b := make([]byte, 1<<16)
-			for k, want := range packets {
-				c.SetReadDeadline(time.Now().Add(patience))
-				n, from, err := c.ReadFromUDPAddrPort(b)
-				check(t, err)
-				if string(b[:n]) != string(want) {
-					t.Errorf("target %d: packet %d has %d bytes, or others, than the %d that were sent", i, k, n, len(want))
-				}
-				if spoof != (from.String() == s.conn.LocalAddr().String()) {
-					t.Errorf("target %d: packet %d is from %s, spoofing is %v", i, k, from, spoof)
-				}
+			if string(b[:n]) != string(want) {
+				t.Errorf("target %d: packet %d has %d bytes, or others, than the %d that were sent", i, k, n, len(want))
+			}
+			if spoof != (from.String() == s.conn.LocalAddr().String()) {
+				t.Errorf("target %d: packet %d is from %s, spoofing is %v", i, k, from, spoof)
 			}
 		}
-		p.awaits("nfcap_packets_total", len(packets))
-		p.well()
-		c := stored(t, args[1])
-		c.once(t, 35)
 	}
+	p.awaits("nfcap_packets_total", len(packets))
+	p.well()
+	c := stored(t, args[1])
+	c.once(t, 35)
 }
 
 // What is received after the signal to end is relayed as well.

@@ -83,17 +83,18 @@ func parse(env *cli.Env) (*config, bool) {
 	if !o.Parse() || !o.NoFilter(false) {
 		return nil, false
 	}
-	for _, read := range []func() (error, string){
-		func() (error, string) { return c.readEndpoints(o, r), "nfcap -p 9995 -b 10.0.0.1" },
-		func() (error, string) { return c.readSenders(o, r), "nfcap --allow 10.0.0.0/8 -s 1000" },
-		func() (error, string) {
-			return c.readSources(o, r), "nfcap -l /var/log/netflow, or -n core,10.0.0.1,/flows/core"
-		},
-		func() (error, string) { return c.readStoring(o, r), "nfcap -l /var/log/netflow -t 300 -S 1 -w" },
+	for _, part := range []struct {
+		read func(*cli.Options, *raw) error
+		hint string
+	}{
+		{c.readEndpoints, "nfcap -p 9995 -b 10.0.0.1"},
+		{c.readSenders, "nfcap --allow 10.0.0.0/8 -s 1000"},
+		{c.readSources, "nfcap -l /var/log/netflow, or -n core,10.0.0.1,/flows/core"},
+		{c.readStoring, "nfcap -l /var/log/netflow -t 300 -S 1 -w"},
 	} {
-		if err, hint := read(); err != nil {
+		if err := part.read(o, r); err != nil {
 			env.Usagef("%v", err)
-			env.Hintf("%s", hint)
+			env.Hintf("%s", part.hint)
 			return nil, false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -107,7 +108,9 @@ func TestRotate(t *testing.T) {
 	for _, name := range c.names() {
 		if !named.MatchString(name) {
 			t.Errorf("file %s", name)
+			continue
 		}
+		arrived(t, dir, name)
 		if len(name) == len("nfcap.20261124000000") {
 			plain++
 		}
@@ -117,6 +120,31 @@ func TestRotate(t *testing.T) {
 	}
 	if n := len(identLine.FindAllString(p.stderr.String(), -1)); n < 12 {
 		t.Errorf("%d lines of slots:\n%s", n, &p.stderr)
+	}
+}
+
+// arrived fails the test unless the records of a file arrived in the second after which it is
+// named, or a moment later.
+func arrived(t *testing.T, dir, name string) {
+	t.Helper()
+	start, err := time.Parse("nfcap.20060102150405", name[:len("nfcap.20060102150405")])
+	check(t, err)
+	f, err := os.Open(filepath.Join(dir, name))
+	check(t, err)
+	defer f.Close()
+	var c content
+	c.read(t, f, name, "csv:%trr")
+	for _, row := range c.rows {
+		at, err := strconv.ParseFloat(row, 64)
+		check(t, err)
+		if late := at - float64(start.Unix()); late < 0 || late > 1.95 {
+			t.Fatalf("%s has a record that arrived %.3f s after the beginning of its slot", name, late)
+		}
+	}
+	for _, h := range c.heads {
+		if h.Created != uint64(start.UnixNano()) {
+			t.Errorf("%s: a segment says that its slot began at %d", name, h.Created)
+		}
 	}
 }
 

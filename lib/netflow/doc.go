@@ -10,10 +10,17 @@
 // Nothing that was sent is lost. Elements that no registry knows are columns of octets, an
 // element whose length does not fit its type is kept as octets under Raw, lists (RFC 6313) carry
 // the templates of their content, and options data are rows of side tables. Times are absolute,
-// whichever form was sent; uptimes without a known start of the clock stay as they are.
+// whichever form was sent; uptimes without a known start of the clock stay as they are, and a
+// time that had to be clamped stays beside as it was sent. Type and code of ICMP are elements of
+// their own, wherever an exporter puts them.
 //
 // Every length is checked against what is left before it is used, and state has bounds (see
-// Limits): the least recently used template, domain or sampler goes first. A damaged set costs
-// itself and what follows it in its message. A template that is refused leaves the one before
-// it in force.
+// Limits): the least recently used template or domain goes first. A damaged set costs itself,
+// one whose length is wrong also what follows it in its message. A template that is refused
+// leaves the one before it in force. A datagram has one message: what stands behind it is
+// refused, but for padding.
+//
+// Losses are counted as sequence numbers tell, which some exporters give after a message rather
+// than before it, with options data or without. What comes late is no loss, nor what came twice,
+// nor data whose template is not known.
 package netflow

@@ -186,8 +186,8 @@ func (p *plan) element(i int, f flow.Elem, v variant) (flow.Elem, op) {
 		}
 		return flow.Elem{ID: id, Len: 2}, o
 	}
-	e, number := f, o.width >= 1 && o.width <= 8
-	switch {
+	var e flow.Elem
+	switch number := o.width >= 1 && o.width <= 8; {
 	case f.ID == 22 && v&noClock == 0 && !p.startElement && number:
 		e, o.form = flow.Elem{ID: 152, Len: 8}, formUptime
 	case f.ID == 21 && v&noClock == 0 && !p.endElement && number:
