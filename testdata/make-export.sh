@@ -42,7 +42,8 @@ for _ in $(seq 100); do
 	grep -q listening "$tmp/tcpdump.log" && break
 	sleep 0.05
 done
-at softflowd -r "$here/office.pcap" -a -v 10 -A milli -n 198.51.100.99:4739 -d -c none -p "$tmp/pid" >"$tmp/softflowd.log" 2>&1
+# It exports the name of its file as that of the interface.
+(cd "$here" && at softflowd -r office.pcap -a -v 10 -A milli -n 198.51.100.99:4739 -d -c none -p "$tmp/pid" >"$tmp/softflowd.log" 2>&1)
 sleep 0.5
 kill "$recorder" # not -INT, which a program in the background does not get
 wait "$recorder" || true
