@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -206,5 +207,32 @@ func TestDamageTable(t *testing.T) {
 	b.Codes.SetVec(&column.Vec{Kind: column.Bytes, Form: column.Const, Off: []uint32{0}})
 	if _, err := b.Compact(); err == nil {
 		t.Error("shape codes that are strings are taken when there are no records")
+	}
+}
+
+// The second of two columns that the same records have is a value short, and decoded before
+// anybody counted. (Found by FuzzDamage.)
+func TestSecondColumnShort(t *testing.T) {
+	whole := column.Vec{Kind: column.Int, N: 3, Ints: []uint64{1, 2, 3}}
+	short := column.Vec{Kind: column.Int, N: 2, Ints: []uint64{1, 2}}
+	for _, decoded := range []bool{false, true} {
+		b := &flow.Batch{N: 3, Shapes: []flow.Shape{flow.ShapeOf(1, 2)}, Cols: []flow.Column{
+			{Key: flow.Key{ID: 1}, Block: column.Encode(&whole), Ref: -1},
+			{Key: flow.Key{ID: 2}, Block: column.Encode(&short), Ref: -1},
+		}}
+		b.Codes.SetVec(&column.Vec{Kind: column.Int, Form: column.Const, N: 3, Ints: []uint64{0}})
+		if err := b.Link(); err != nil {
+			t.Fatal(err)
+		}
+		b.Sel = flow.NewBitmap(3)
+		b.Sel.Set(2)
+		if decoded {
+			if _, err := b.Vec(1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := b.Compact(); !errors.Is(err, column.ErrCorrupt) {
+			t.Errorf("decoded %v: compacted with error %v", decoded, err)
+		}
 	}
 }

@@ -11,39 +11,53 @@ import (
 type picker struct {
 	b    *Batch
 	rows []int32             // the selected records
-	at   map[uint64][]int32  // their positions within the columns of these shapes
+	at   map[uint64]placed   // by the shapes of a column
 	vecs map[int]*column.Vec // what was picked: values at those positions, dictionaries whole
 }
 
+// placed is where the selected records lie among the n that have one of some shapes.
+type placed struct {
+	n  int
+	at []int32
+}
+
 func newPicker(b *Batch) *picker {
-	return &picker{b, b.Sel.Rows(make([]int32, 0, b.Sel.Count())), map[uint64][]int32{}, map[int]*column.Vec{}}
+	return &picker{b, b.Sel.Rows(make([]int32, 0, b.Sel.Count())), map[uint64]placed{}, map[int]*column.Vec{}}
 }
 
 // positions of the selected records that have column c, within it.
 func (p *picker) positions(c *Column) ([]int32, error) {
-	if at, ok := p.at[c.Shapes]; ok {
-		return at, nil
-	}
-	present, err := p.b.Presence(c.Shapes)
-	if err != nil {
-		return nil, err
-	}
-	n, at := p.b.N, p.rows
-	if present != nil {
-		n, at = 0, make([]int32, 0, len(p.rows))
-		for w, has := range present {
-			for m := has & p.b.Sel[w]; m != 0; m &= m - 1 {
-				below := has & (m&-m - 1)
-				at = append(at, int32(n+bits.OnesCount64(below)))
-			}
-			n += bits.OnesCount64(has)
+	at, ok := p.at[c.Shapes]
+	if !ok {
+		var err error
+		if at, err = p.place(c.Shapes); err != nil {
+			return nil, err
 		}
+		p.at[c.Shapes] = at
 	}
-	if c.Block.N != n {
-		return nil, fmt.Errorf("column %s: %w: %d values for %d records", c.Key.ID, column.ErrCorrupt, c.Block.N, n)
+	if c.Block.N != at.n || c.vec != nil && c.vec.N != at.n {
+		return nil, fmt.Errorf("column %s: %w: %d values for %d records", c.Key.ID, column.ErrCorrupt, c.Block.N, at.n)
 	}
-	p.at[c.Shapes] = at
-	return at, nil
+	return at.at, nil
+}
+
+func (p *picker) place(shapes uint64) (placed, error) {
+	present, err := p.b.Presence(shapes)
+	if err != nil {
+		return placed{}, err
+	}
+	if present == nil {
+		return placed{p.b.N, p.rows}, nil
+	}
+	n, at := 0, make([]int32, 0, len(p.rows))
+	for w, has := range present {
+		for m := has & p.b.Sel[w]; m != 0; m &= m - 1 {
+			below := has & (m&-m - 1)
+			at = append(at, int32(n+bits.OnesCount64(below)))
+		}
+		n += bits.OnesCount64(has)
+	}
+	return placed{n, at}, nil
 }
 
 // pick decodes column i at its positions.
