@@ -1,5 +1,6 @@
-// Package transport is the endpoints of a collector: UDP, TCP, TLS and SCTP
-// sockets that receive export messages, and a relay that sends them on.
+// Package transport is the endpoints of collectors and exporters: UDP, TCP, TLS
+// and SCTP sockets that receive export messages or send them, and a relay that
+// sends on what comes.
 //
 // ParseEndpoint reads what a user writes ("2055", "udp://[::1]:2055",
 // "tls://:4740"). ListenUDP opens one socket for each worker; UDP.Receive hands
@@ -15,6 +16,10 @@
 // Relay sends packets to other collectors as they came, if wanted with the
 // original source address. It never makes its caller wait: what a target does
 // not take in time is dropped and counted.
+//
+// Dial opens a Sender, the other end of all four: packets, or whole messages in a
+// connection whose end by the receiver is noticed at once. It waits as long as the
+// network does not take a message; Hurry ends that.
 //
 // Data in a Packet or a Message is valid only during the call that it came with.
 // Addresses are never IPv4-mapped: ::ffff:192.0.2.1 is 192.0.2.1.

@@ -125,7 +125,7 @@ func newTarget(s string, o RelayOptions) (*target, error) {
 		}
 	}
 	to := netip.AddrPortFrom(a.Unmap(), port)
-	out, err := newOutlet(to, o.Spoof)
+	out, err := newOutlet(to, way{spoof: o.Spoof})
 	if err != nil {
 		return nil, err
 	}

@@ -40,9 +40,9 @@ type outlet struct {
 	end atomic.Int64 // when to stop sending, in nanoseconds of Unix time; 0: never
 }
 
-func newOutlet(to netip.AddrPort, spoof bool) (*outlet, error) {
+func newOutlet(to netip.AddrPort, w way) (*outlet, error) {
 	o := &outlet{
-		to: to, spoof: spoof, probe: -1, id: rand.Uint32(),
+		to: to, spoof: w.spoof, probe: -1, id: rand.Uint32(),
 		messages: make([]mmsghdr, batchSize),
 		vectors:  make([]unix.Iovec, 2*batchSize),
 		headers:  make([]byte, 0, batchSize*pieceHeader),
@@ -53,10 +53,10 @@ func newOutlet(to netip.AddrPort, spoof bool) (*outlet, error) {
 		h.SetIovlen(2)
 	}
 	var err error
-	if spoof {
-		err = o.openRaw()
+	if w.spoof {
+		err = o.openRaw(w)
 	} else {
-		o.fd, err = connectUDP(to)
+		o.fd, err = connectUDP(to, w)
 	}
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func family(a netip.Addr) int {
 
 // connectUDP opens a socket to a target. Routers may fragment what it sends: else
 // a packet that is too long for one of them is lost before its answer comes.
-func connectUDP(to netip.AddrPort) (int, error) {
+func connectUDP(to netip.AddrPort, w way) (int, error) {
 	f := family(to.Addr())
 	fd, err := unix.Socket(f, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.IPPROTO_UDP)
 	if err != nil {
@@ -95,11 +95,51 @@ func connectUDP(to netip.AddrPort) (int, error) {
 	if f == unix.AF_INET {
 		unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT)
 	}
-	if err := unix.Connect(fd, sockaddr(f, to)); err != nil {
+	if err = w.apply(fd, to); err == nil && w.from.IsValid() {
+		err = unix.Bind(fd, sockaddr(f, netip.AddrPortFrom(w.from, 0)))
+	}
+	if err == nil {
+		err = unix.Connect(fd, sockaddr(f, to))
+	}
+	if err != nil {
 		unix.Close(fd)
 		return -1, err
 	}
 	return fd, nil
+}
+
+// apply gives a socket to a target the device and the hops of the way.
+func (w way) apply(fd int, to netip.AddrPort) error {
+	if w.device != "" {
+		if err := bindToDevice(fd, w.device); err != nil {
+			return fmt.Errorf("interface %s: %w", w.device, err)
+		}
+	}
+	if w.hops == 0 {
+		return nil
+	}
+	if to.Addr().Is4() {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, w.hops)
+	}
+	return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_HOPS, w.hops)
+}
+
+// longest is what a packet may have that the way carries whole.
+func (o *outlet) longest() int {
+	fd := o.fd
+	if o.spoof {
+		fd = o.probe
+	}
+	mtu, err := 0, error(nil)
+	if o.to.Addr().Is4() {
+		mtu, err = unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU)
+	} else {
+		mtu, err = unix.GetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU)
+	}
+	if n := mtu - o.overhead(false); err == nil && n > 0 {
+		return n
+	}
+	return minMTU - o.overhead(false)
 }
 
 // send sends all packets of a backlog.
@@ -162,7 +202,7 @@ func (o *outlet) flush(n int, done *outcome) {
 }
 
 // openRaw opens a socket that sends whole IP packets.
-func (o *outlet) openRaw() error {
+func (o *outlet) openRaw(w way) error {
 	f := family(o.to.Addr())
 	fd, err := unix.Socket(f, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
@@ -178,10 +218,13 @@ func (o *outlet) openRaw() error {
 		err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_HDRINCL, 1)
 	}
 	if err == nil {
+		err = w.apply(fd, o.to)
+	}
+	if err == nil {
 		err = unix.Connect(fd, sockaddr(f, netip.AddrPortFrom(o.to.Addr(), 0)))
 	}
 	if err == nil {
-		o.probe, err = connectUDP(o.to)
+		o.probe, err = connectUDP(o.to, way{device: w.device})
 	}
 	if err != nil {
 		unix.Close(fd)

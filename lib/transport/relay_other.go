@@ -16,11 +16,18 @@ type outlet struct {
 	conn *net.UDPConn
 }
 
-func newOutlet(to netip.AddrPort, spoof bool) (*outlet, error) {
-	if spoof {
+func newOutlet(to netip.AddrPort, w way) (*outlet, error) {
+	switch {
+	case w.spoof:
 		return nil, errors.New("to send with the addresses of others is for Linux")
+	case w.device != "" || w.hops != 0:
+		return nil, errors.New("to choose the interface or the hops of what is sent is for Linux")
 	}
-	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+	var from *net.UDPAddr
+	if w.from.IsValid() {
+		from = net.UDPAddrFromAddrPort(netip.AddrPortFrom(w.from, 0))
+	}
+	conn, err := net.DialUDP("udp", from, net.UDPAddrFromAddrPort(to))
 	if err != nil {
 		return nil, err
 	}
@@ -44,3 +51,6 @@ func (o *outlet) send(q *backlog) (done outcome) {
 	}
 	return done
 }
+
+// longest is what a packet may have that any way carries whole.
+func (o *outlet) longest() int { return minMTU - 48 }

@@ -1,10 +1,12 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 	"unsafe"
@@ -26,11 +28,8 @@ const (
 // whose calls are the same.
 func listenSCTP(e Endpoint, at local) (net.Listener, error) {
 	fd, family, err := newSocket(at, e.Family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, unix.IPPROTO_SCTP)
-	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.ESOCKTNOSUPPORT) {
-		return nil, fmt.Errorf("the kernel has no SCTP: modprobe sctp (%w)", err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, missing(err)
 	}
 	file := os.NewFile(uintptr(fd), "sctp")
 	defer file.Close() // FileListener has its own
@@ -42,6 +41,50 @@ func listenSCTP(e Endpoint, at local) (net.Listener, error) {
 		return nil, err
 	}
 	return net.FileListener(file)
+}
+
+// missing says what to do when the kernel does not know the protocol.
+func missing(err error) error {
+	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.ESOCKTNOSUPPORT) {
+		return fmt.Errorf("the kernel has no SCTP: modprobe sctp (%w)", err)
+	}
+	return err
+}
+
+// dialSCTP connects a one-to-one socket. Each Write to it is a user message on stream 0, in
+// order and reliable, as templates must go (RFC 7011 §10.2.4.1).
+func dialSCTP(ctx context.Context, to netip.AddrPort, o SendOptions) (net.Conn, error) {
+	f := family(to.Addr())
+	fd, err := unix.Socket(f, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_SCTP)
+	if err != nil {
+		return nil, missing(err)
+	}
+	file := os.NewFile(uintptr(fd), "sctp")
+	defer file.Close() // FileConn has its own
+	if err := (way{device: o.Device}).apply(fd, to); err != nil {
+		return nil, err
+	}
+	if o.From.IsValid() {
+		if err := unix.Bind(fd, sockaddr(f, netip.AddrPortFrom(o.From, 0))); err != nil {
+			return nil, err
+		}
+	}
+	limit := unix.NsecToTimeval(int64(o.Timeout)) // of connect too
+	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit)
+	if err := unix.Connect(fd, sockaddr(f, to)); err != nil {
+		if errors.Is(err, unix.EINPROGRESS) {
+			err = unix.ETIMEDOUT
+		}
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{})
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, err
+	}
+	return net.FileConn(file)
 }
 
 // association reads a connection of SCTP. A Read gives one user message or a part

@@ -119,6 +119,27 @@ func TestSCTP(t *testing.T) {
 	}
 }
 
+// What a Sender sends comes as it was, on stream 0.
+func TestSCTPSender(t *testing.T) {
+	for _, host := range loopbacks {
+		l, g := serve(t, sctp(t, host), StreamOptions{})
+		s := newSender(t, "sctp", l.Addr(), SendOptions{})
+		want := ipfixMessages(200, 16, 1400, 65535)
+		sendAll(t, s, want)
+		s.Close()
+		g.want(t, "open", "close <nil>")
+		got := g.all(t)
+		if len(got) != len(want) {
+			t.Fatalf("%s: %d messages, want %d", host, len(got), len(want))
+		}
+		for i := range want {
+			if string(got[i]) != string(want[i]) || g.streams[i] != 0 {
+				t.Fatalf("%s: message %d is another, or of stream %d", host, i, g.streams[i])
+			}
+		}
+	}
+}
+
 func TestSCTPEnds(t *testing.T) {
 	for _, c := range []struct {
 		name string

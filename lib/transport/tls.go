@@ -2,10 +2,7 @@ package transport
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
-	"os"
 	"sync/atomic"
 )
 
@@ -29,13 +26,8 @@ func (t *tlsFiles) load() error {
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
 	if t.ca != "" {
-		text, err := os.ReadFile(t.ca)
-		if err != nil {
+		if c.ClientCAs, err = readAuthorities(t.ca); err != nil {
 			return err
-		}
-		c.ClientCAs = x509.NewCertPool()
-		if !c.ClientCAs.AppendCertsFromPEM(text) {
-			return fmt.Errorf("%s: no certificate in PEM", t.ca)
 		}
 		c.ClientAuth = tls.RequireAndVerifyClientCert
 	}
