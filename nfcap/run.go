@@ -5,8 +5,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"os/user"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -46,7 +44,7 @@ func (r *runner) now() time.Time {
 func (c *config) collect(env *cli.Env, ready func() error) {
 	r := &runner{config: c, env: env, stdout: env.Stdout, broken: make(chan error, 1), log: func(s string) { env.Warnf("%s", s) }}
 	if c.daemon {
-		if log, err := systemLog(); err == nil {
+		if log, err := env.SystemLog(); err == nil {
 			r.log = log
 		}
 	}
@@ -71,7 +69,7 @@ func (r *runner) run(ready func() error) error {
 		return err
 	}
 	defer in.close()
-	unpid, err := r.pid()
+	unpid, err := cli.Pidfile(r.pidfile)
 	if err != nil {
 		return err
 	}
@@ -80,7 +78,7 @@ func (r *runner) run(ready func() error) error {
 	if err != nil {
 		return err
 	}
-	if err := r.dropRights(); err != nil {
+	if err := cli.DropRights(r.user, r.group_); err != nil {
 		return err
 	}
 	if end := r.show(); end != nil {
@@ -182,60 +180,4 @@ func (r *runner) show() func() {
 		out.Close()
 		r.printed.Wait()
 	}
-}
-
-// pid writes the process id to a file; what it returns removes that, or empties it where the
-// rights to remove it are gone.
-func (r *runner) pid() (remove func(), err error) {
-	if r.pidfile == "" {
-		return func() {}, nil
-	}
-	f, err := os.Create(r.pidfile)
-	if err != nil {
-		return nil, err
-	}
-	remove = func() {
-		if os.Remove(r.pidfile) != nil {
-			f.Truncate(0)
-		}
-		f.Close()
-	}
-	if _, err = fmt.Fprintln(f, os.Getpid()); err != nil {
-		remove()
-	}
-	return remove, err
-}
-
-// dropRights becomes another user.
-func (r *runner) dropRights() error {
-	uid, gid := -1, -1
-	if r.user != "" {
-		u, err := user.Lookup(r.user)
-		if err != nil {
-			return fmt.Errorf("-u %s: %w", r.user, err)
-		}
-		uid, _ = strconv.Atoi(u.Uid)
-		gid, _ = strconv.Atoi(u.Gid)
-	}
-	if r.group_ != "" {
-		g, err := user.LookupGroup(r.group_)
-		if err != nil {
-			return fmt.Errorf("-g %s: %w", r.group_, err)
-		}
-		gid, _ = strconv.Atoi(g.Gid)
-	}
-	if gid >= 0 {
-		if err := syscall.Setgroups([]int{gid}); err != nil {
-			return fmt.Errorf("-g: %w", err)
-		}
-		if err := syscall.Setgid(gid); err != nil {
-			return fmt.Errorf("-g: %w", err)
-		}
-	}
-	if uid >= 0 {
-		if err := syscall.Setuid(uid); err != nil {
-			return fmt.Errorf("-u %s: %w", r.user, err)
-		}
-	}
-	return nil
 }

@@ -19,57 +19,75 @@ import (
 // only then, Streams is false. stream.ErrLimit ends it silently.
 func (e *Env) Streams(names []string, o stream.Options, read func(*stream.Reader) error) bool {
 	for _, name := range names {
-		in, err := e.openInput(name)
-		if errors.Is(err, source.ErrCorrupt) {
-			e.Damagedf("%w", err)
-			continue
-		} else if err != nil {
-			e.Error(err)
+		in := e.OpenInput(name)
+		if in == nil {
 			continue
 		}
-		if in.Kind != source.Stream && in.Kind != source.Empty && !o.Recover {
-			e.Errorf("%s is %s, not a flow stream", in.Name, article(in.Kind))
-			if hint := hintFor(in.Kind, name); hint != "" {
-				e.Hintf("%s", hint)
-			}
-			in.Close()
-			continue
-		}
-		o.Name, o.Open = in.Name, isOpenSlot(name, in)
-		var r *stream.Reader
-		packed := &endsWhenCorrupt{in: in}
-		if f := in.File(); f != nil && o.Lazy && atStart(f) {
-			r = stream.NewReader(f, o)
-		} else if in.Compression != "" {
-			r = stream.NewReader(packed, o)
-		} else {
-			r = stream.NewReader(in, o)
-		}
-		err = read(r)
-		status, problems := r.Status()
-		for _, p := range problems {
-			switch {
-			case status > stream.Open:
-				e.Damagedf("%s", p)
-			case e.StderrIsTerminal(): // no fault, and cron is not to send mail about it
-				e.Warnf("%s", p)
-			}
-		}
-		if packed.err != nil {
-			e.Damagedf("%w", packed.err)
-		}
-		if cerr := in.Close(); err == nil && cerr != nil {
-			e.Error(cerr)
-		}
-		if errors.Is(err, stream.ErrLimit) {
-			return true
-		}
-		if err != nil {
-			e.Errorf("%w", Cause(err))
-			return false
+		if more, ok := e.Stream(name, in, o, read); !more {
+			return ok
 		}
 	}
 	return true
+}
+
+// OpenInput opens an input; what is wrong with it is reported and nil returned.
+func (e *Env) OpenInput(name string) *source.Input {
+	in, err := e.openInput(name)
+	if errors.Is(err, source.ErrCorrupt) {
+		e.Damagedf("%w", err)
+		return nil
+	} else if err != nil {
+		e.Error(err)
+		return nil
+	}
+	return in
+}
+
+// Stream is Streams for one input, opened under a name, which it closes. more is false when no
+// other is to be read.
+func (e *Env) Stream(name string, in *source.Input, o stream.Options, read func(*stream.Reader) error) (more, ok bool) {
+	if in.Kind != source.Stream && in.Kind != source.Empty && !o.Recover {
+		e.Errorf("%s is %s, not a flow stream", in.Name, article(in.Kind))
+		if hint := hintFor(in.Kind, name); hint != "" {
+			e.Hintf("%s", hint)
+		}
+		in.Close()
+		return true, true
+	}
+	o.Name, o.Open = in.Name, isOpenSlot(name, in)
+	var r *stream.Reader
+	packed := &endsWhenCorrupt{in: in}
+	if f := in.File(); f != nil && o.Lazy && atStart(f) {
+		r = stream.NewReader(f, o)
+	} else if in.Compression != "" {
+		r = stream.NewReader(packed, o)
+	} else {
+		r = stream.NewReader(in, o)
+	}
+	err := read(r)
+	status, problems := r.Status()
+	for _, p := range problems {
+		switch {
+		case status > stream.Open:
+			e.Damagedf("%s", p)
+		case e.StderrIsTerminal(): // no fault, and cron is not to send mail about it
+			e.Warnf("%s", p)
+		}
+	}
+	if packed.err != nil {
+		e.Damagedf("%w", packed.err)
+	}
+	if cerr := in.Close(); err == nil && cerr != nil {
+		e.Error(cerr)
+	}
+	if errors.Is(err, stream.ErrLimit) {
+		return false, true
+	}
+	if err != nil {
+		e.Errorf("%w", Cause(err))
+		return false, false
+	}
+	return true, true
 }
 
 // openInput opens an input; instead of a slot that was closed since it was listed, the file that
