@@ -1,5 +1,5 @@
 // Package netflow decodes the export packets of NetFlow v1, v5, v7 and v9 (RFC 3954) and the
-// messages of IPFIX (RFC 7011) into flow records.
+// messages of IPFIX (RFC 7011) into flow records, and makes such messages of records.
 //
 // An Exporter is what is known of one sender: its templates, samplers, sequence numbers, and data
 // that came before its template. A template is compiled once into a program that copies the
@@ -23,4 +23,15 @@
 // Losses are counted as sequence numbers tell, which some exporters give after a message rather
 // than before it, with options data or without. What comes late is no loss, nor what came twice,
 // nor data whose template is not known.
+//
+// An Encoder makes messages of batches: in IPFIX a template for each shape, with the elements that
+// were sent, known or not, in their order and length; in NetFlow v9 the same without elements of
+// enterprises, strings at a fixed length; in v1 and v5 what has a place there. What a version has
+// no room for is left out and counted (EncoderStats). Counters go out as they were sent, with the
+// sampling rate announced, and scaled where it cannot be; those of v1 and v5 that need more than
+// 32 bits are several records. A biflow is one record in IPFIX (RFC 5103) and two elsewhere.
+// Records of different exporters are of different domains, and IPFIX and v9 carry the exporter's
+// address; the time of arrival is left to the next collector. Templates, rates, the start of
+// metering and rows of side tables are Announcements, which messages name as what they need: who
+// sends them says when, and sets the sequence numbers. Batches may be damaged; that costs an error.
 package netflow

@@ -1,0 +1,245 @@
+package netflow
+
+import (
+	"encoding/binary"
+
+	"nfpipe/lib/column"
+)
+
+// sendTemplate is a template of a domain.
+type sendTemplate struct {
+	id    uint16
+	said  *Announcement
+	needs []*Announcement
+	inner []*Announcement // templates of lists in its records
+	rate  *Announcement
+	made  int // version of the source that needs is of
+}
+
+// send sends the records of a group as NetFlow v9 or IPFIX.
+func (e *Encoder) send(g *group) error {
+	s := g.source
+	if s == nil {
+		e.stats.TooMany += uint64(len(g.rows))
+		return nil
+	}
+	p, err := e.plan(g)
+	if err != nil {
+		return err
+	}
+	e.stats.Elements += uint64(p.elements * len(g.rows))
+	e.stats.Project += uint64(p.project * len(g.rows))
+	t := s.template(e.Version, p.describes, 0)
+	if t == nil || len(p.fields) == 0 {
+		e.stats.TooMany += uint64(len(g.rows))
+		return nil
+	}
+	if p.size > maxMessage-header9-setHeader {
+		e.stats.TooLong += uint64(len(g.rows))
+		return nil
+	}
+	e.announceRate(s, t, g)
+	cols := make([]*sendColumn, len(p.fields))
+	for i := range p.fields {
+		if cols[i], err = e.column(e.b.Find(p.fields[i].key)); err != nil {
+			return err
+		}
+		if p.fields[i].form < sendOctets && cols[i].vec.Kind == column.Bytes { // a stream may say anything of a shape
+			return wrongFamily(&p.fields[i])
+		}
+	}
+	m := messenger{e: e, s: s, t: t, p: p, cols: cols}
+	if p.varies {
+		return m.varying(g.rows)
+	}
+	return m.fixed(g.rows)
+}
+
+// messenger makes the messages of one group.
+type messenger struct {
+	e    *Encoder
+	s    *source
+	t    *sendTemplate
+	p    *sendPlan
+	cols []*sendColumn
+	boot int64
+}
+
+// header is the length of a message's header and that of its set.
+func (e *Encoder) header() int {
+	if e.Version == 9 {
+		return header9 + setHeader
+	}
+	return headerX + setHeader
+}
+
+// fixed sends records of one length.
+func (m *messenger) fixed(rows []int32) error {
+	e, p := m.e, m.p
+	head := e.header()
+	most := max((e.Size-head)/p.size, 1)
+	if e.Version == 9 { // room for padding
+		most = max((e.Size-head)&^3/p.size, 1)
+	}
+	for len(rows) > 0 {
+		n := min(most, len(rows))
+		e.buf = grown(e.buf, head+n*p.size+3)
+		m.begin(rows[:n])
+		for i := range p.fields {
+			f := &p.fields[i]
+			if err := e.values(f, m.cols[i], e.buf[head+f.off:], p.size, rows[:n], m.boot); err != nil {
+				return err
+			}
+		}
+		if err := m.finish(e.buf[:head+n*p.size], n); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+func grown(p []byte, n int) []byte {
+	if cap(p) < n {
+		return make([]byte, n, n+n/2)
+	}
+	return p[:n]
+}
+
+// varying sends records whose length varies, which NetFlow v9 does not have.
+func (m *messenger) varying(rows []int32) error {
+	e := m.e
+	head := e.header()
+	e.buf = grown(e.buf, head)
+	m.begin(rows)
+	n, whole := 0, head
+	for _, i := range rows {
+		var err error
+		if e.buf, err = e.appendRecord(e.buf[:whole], m.p, m.cols, i, m.boot, m.t, m.s); err != nil {
+			return err
+		}
+		if len(e.buf)-whole > maxMessage-head {
+			e.stats.TooLong++
+			continue
+		}
+		if n > 0 && len(e.buf) > e.Size {
+			rest := append([]byte(nil), e.buf[whole:]...)
+			if err := m.finish(e.buf[:whole], n); err != nil {
+				return err
+			}
+			e.buf = append(grown(e.buf, head), rest...)
+			m.begin(rows)
+			n = 0
+		}
+		n, whole = n+1, len(e.buf)
+	}
+	if n == 0 {
+		return nil
+	}
+	return m.finish(e.buf[:whole], n)
+}
+
+// begin writes the header of a message of some records, but for its length.
+func (m *messenger) begin(rows []int32) {
+	e := m.e
+	p := e.buf
+	be := binary.BigEndian
+	be.PutUint16(p, e.Version)
+	if e.Version == 10 {
+		be.PutUint32(p[4:], uint32(e.now/1e9))
+		be.PutUint32(p[8:], 0)
+		be.PutUint32(p[12:], m.s.wire)
+		be.PutUint16(p[headerX:], m.t.id)
+		return
+	}
+	first, last := m.span(rows)
+	exported, boot := e.clock.at(e.now/1e6, first, last)
+	m.boot = boot
+	be.PutUint32(p[4:], uint32(exported-boot))
+	be.PutUint32(p[8:], uint32(exported/msSecond))
+	be.PutUint32(p[12:], 0)
+	be.PutUint32(p[16:], m.s.wire)
+	be.PutUint16(p[header9:], m.t.id)
+}
+
+// span is from the first start to the last end of flows, in milliseconds since the epoch; now,
+// where that does not matter.
+func (m *messenger) span(rows []int32) (first, last int64) {
+	now := m.e.now / 1e6
+	first, last = now, now
+	if !m.p.uptimes {
+		return first, last
+	}
+	begun := false
+	for _, f := range []int{m.p.first, m.p.last} {
+		if f < 0 {
+			continue
+		}
+		c := m.cols[f]
+		for _, i := range rows {
+			ms := int64(c.vec.Ints[c.at(int(i))] / 1e6)
+			if !begun {
+				first, last, begun = ms, ms, true
+			}
+			first, last = min(first, ms), max(last, ms)
+		}
+	}
+	return first, last
+}
+
+// finish sets the lengths of a message, which is all there, and gives it away.
+func (m *messenger) finish(p []byte, n int) error {
+	e := m.e
+	be := binary.BigEndian
+	if e.Version == 10 {
+		be.PutUint16(p[headerX+2:], uint16(len(p)-headerX))
+		be.PutUint16(p[2:], uint16(len(p)))
+	} else {
+		for len(p)&3 != 0 && len(p) < maxMessage { // RFC 3954 §5.3
+			p = append(p, 0)
+		}
+		be.PutUint16(p[header9+2:], uint16(len(p)-header9))
+		be.PutUint16(p[2:], uint16(n))
+	}
+	return e.give(m.s, p, n, m.s.needs(m.t))
+}
+
+// template is the one that describes records in such a way, made if it is new; nil if there are
+// too many. scope is of options.
+func (s *source) template(version uint16, describes []byte, scope int) *sendTemplate {
+	key := string(append([]byte{byte(scope)}, describes...))
+	if t := s.templates[key]; t != nil {
+		return t
+	}
+	if len(s.templates) >= maxTemplates {
+		return nil
+	}
+	t := &sendTemplate{id: uint16(s.next), made: -1}
+	s.next++
+	s.templates[key] = t
+	if scope == 0 {
+		record := binary.BigEndian.AppendUint16(nil, t.id)
+		set := uint16(setTemplates)
+		if version == 9 {
+			set = set9Templates
+		}
+		t.said = &Announcement{Domain: s.wire, Key: key, set: set, template: append(record, describes...)}
+	}
+	return t
+}
+
+// needs is what a receiver must know before records of t: what holds for the whole domain, the
+// rate, the templates of lists, and t.
+func (s *source) needs(t *sendTemplate) []*Announcement {
+	if t.made != s.version {
+		t.made = s.version
+		t.needs = append(append(append([]*Announcement(nil), s.common...), t.inner...), t.said)
+		if t.rate != nil {
+			t.needs = append(t.needs, t.rate)
+		}
+	}
+	return t.needs
+}
+
+// changed makes the lists of needs anew, the next time that they are asked for.
+func (s *source) changed() { s.version++ }

@@ -1,0 +1,403 @@
+package netflow
+
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"nfpipe/lib/flow"
+	"nfpipe/lib/ie"
+)
+
+// sendForm is how a value of a column becomes one on the wire.
+type sendForm uint8
+
+const (
+	sendUint sendForm = iota
+	sendSigned
+	sendFloat
+	sendBool
+	sendAddr4
+	sendAddr6
+	sendOctets   // of one length: cut or filled up with zeros
+	sendVariable // with their length before them (RFC 7011 §7)
+	sendList     // the same, of structured data
+	sendMisfit   // the same, behind the number of their element
+	sendSeconds
+	sendMillis
+	sendMicros
+	sendNanos
+	sendUptime
+)
+
+// sendField is a field of a template that is sent.
+type sendField struct {
+	flow.Elem // on the wire
+	key       flow.Key
+	form      sendForm
+	off       int // where records are of one length
+	start     bool
+}
+
+// sendPlan is the records of a shape as they are sent.
+type sendPlan struct {
+	fields    []sendField
+	describes []byte // the template without its number: count of fields, fields
+	size      int    // of a record; the least where it varies
+	varies    bool
+	lists     bool
+	uptimes   bool
+	elements  int // of the shape that cannot be sent: of enterprises
+	project   int // that are never sent
+	first     int // the field with the start of the flow, -1
+	last      int
+}
+
+// maxText bounds strings in NetFlow v9, which has no variable length.
+const maxText = 512
+
+// mirrored lists what changes places between the two directions of a flow.
+var mirrored = func() map[ie.ID]ie.ID {
+	m := map[ie.ID]ie.ID{}
+	for _, p := range [][2]ie.ID{
+		{8, 12}, {27, 28}, {7, 11}, {180, 181}, {182, 183}, {10, 14}, {16, 17}, {9, 13}, {29, 30}, {44, 45}, {169, 170},
+		{56, 80}, {81, 57}, {58, 59}, {243, 254}, {225, 226}, {281, 282}, {227, 228}, {128, 129}, {252, 253}, {234, 235},
+	} {
+		m[p[0]], m[p[1]] = p[1], p[0]
+	}
+	return m
+}()
+
+// plan is how records of shape s of the batch are sent.
+func (e *Encoder) plan(g *group) (*sendPlan, error) {
+	shape := e.b.Shapes[g.shape]
+	keys := shape.Keys(nil)
+	foreign := g.source.wire != g.domain
+	name := make([]byte, 0, 16*len(shape)+2)
+	name = append(name, flag(g.mirror), flag(foreign))
+	widths := make([]uint16, len(shape))
+	misfits := make([]ie.ID, len(shape))
+	for i, elem := range shape {
+		at := e.b.Find(keys[i])
+		if at < 0 {
+			continue // projected away
+		}
+		widths[i] = elem.Len
+		if e.Version == 9 && flow.KindOf(keys[i].ID).String() == "bytes" {
+			w, err := e.textWidth(at, elem)
+			if err != nil {
+				return nil, err
+			}
+			widths[i] = w
+		}
+		if elem.ID == misfit {
+			var err error
+			if misfits[i], err = e.misfit(at, g.rows); err != nil {
+				return nil, err
+			}
+		}
+		name = binary.LittleEndian.AppendUint64(name, uint64(elem.ID))
+		name = binary.LittleEndian.AppendUint64(name, uint64(misfits[i]))
+		name = binary.LittleEndian.AppendUint16(name, widths[i])
+		name = append(name, keys[i].Occ)
+	}
+	if p := e.plans[string(name)]; p != nil {
+		return p, nil
+	}
+	if len(e.plans) >= 1<<14 {
+		clear(e.plans)
+	}
+	c := planner{e: e, shape: shape, keys: keys, widths: widths, misfits: misfits, mirror: g.mirror, foreign: foreign,
+		p: &sendPlan{first: -1, last: -1}}
+	c.compile()
+	e.plans[string(name)] = c.p
+	return c.p, nil
+}
+
+// misfit is the element of octets of records that carry its number before them, if it is the same
+// in all; else 0.
+func (e *Encoder) misfit(col int, rows []int32) (id ie.ID, err error) {
+	c, err := e.column(col)
+	if err != nil {
+		return 0, err
+	}
+	for _, i := range rows {
+		p := c.vec.BytesEntry(c.at(int(i)))
+		if len(p) < misfitHead {
+			return 0, nil
+		}
+		this := ie.New(binary.BigEndian.Uint32(p), binary.BigEndian.Uint16(p[4:]))
+		if id != 0 && this != id {
+			return 0, nil
+		}
+		id = this
+	}
+	return id, nil
+}
+
+const misfitHead = 6 // enterprise and element number
+
+func flag(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// textWidth is the length at which octets of the batch go out in NetFlow v9: that at which they
+// were sent, or one of few that holds the longest of them, so that there are few templates.
+func (e *Encoder) textWidth(col int, elem flow.Elem) (uint16, error) {
+	if elem.Len != flow.Variable {
+		return elem.Len, nil
+	}
+	c, err := e.column(col)
+	if err != nil {
+		return 0, err
+	}
+	longest := 0
+	for n := range c.vec.Entries() {
+		longest = max(longest, len(c.vec.BytesEntry(n)))
+	}
+	width := uint16(16)
+	for int(width) < longest && width < maxText {
+		width *= 2
+	}
+	return width, nil
+}
+
+// planner compiles a plan.
+type planner struct {
+	e               *Encoder
+	p               *sendPlan
+	shape           flow.Shape
+	keys            []flow.Key
+	widths          []uint16
+	misfits         []ie.ID
+	mirror, foreign bool
+	absolute        bool // start or end of the flow are there as times
+	kept            map[ie.ID]bool
+}
+
+func (c *planner) compile() {
+	c.kept = map[ie.ID]bool{}
+	for i, elem := range c.shape {
+		if col, _ := ie.Column(elem.ID); c.widths[i] > 0 && (col == 156 || col == 157) {
+			c.absolute = true
+		}
+		if id := ie.ID(elem.ID.Num() &^ (1 << 15)); c.widths[i] > 0 && elem.ID == Raw(id) && isTime(id) {
+			c.kept[id] = true
+		}
+	}
+	for i, elem := range c.shape {
+		if c.widths[i] == 0 {
+			continue
+		}
+		elem.Len = c.widths[i]
+		if id := c.misfits[i]; id != 0 && c.e.Version == 10 && id.Num()&enterprise == 0 && id.PEN() != ie.ProjectPEN {
+			f := sendField{Elem: flow.Elem{ID: id, Len: flow.Variable}, key: c.keys[i], form: sendMisfit}
+			c.p.fields = append(c.p.fields, f)
+			continue
+		}
+		c.field(elem, c.keys[i])
+	}
+	p := c.p
+	p.describes = binary.BigEndian.AppendUint16(nil, uint16(len(p.fields)))
+	for i := range p.fields {
+		f := &p.fields[i]
+		p.describes = appendField(p.describes, f.Elem)
+		f.off = p.size
+		if f.Len == flow.Variable {
+			p.varies = true
+			p.size++
+		} else {
+			p.size += int(f.Len)
+		}
+		p.lists = p.lists || f.form == sendList
+		p.uptimes = p.uptimes || f.form == sendUptime
+		switch {
+		case f.form < sendSeconds:
+		case f.start && p.first < 0:
+			p.first = i
+		case p.last < 0 && (f.key.ID == 157 || f.key.ID == ie.New(ie.ReversePEN, 157)):
+			p.last = i
+		}
+	}
+}
+
+// field adds an element of the shape, if it is sent.
+func (c *planner) field(elem flow.Elem, key flow.Key) {
+	id := elem.ID
+	if c.mirror {
+		if id, key = c.reflect(id, key); id == 0 {
+			return
+		}
+		elem.ID = id
+	}
+	switch {
+	case id == ie.SamplingInterval || id == ie.SamplingSpace:
+		return // announced
+	case id == 258:
+		return // the next collector has a time of arrival of its own
+	case (id == 130 || id == 131) && c.e.NoExporter:
+		return
+	case id == 149 && !c.foreign:
+		return // the header says it
+	case id.PEN() == ie.ProjectPEN:
+		c.original(elem, key)
+		return
+	case c.kept[id]: // clamped; it goes out as it came
+		return
+	case c.e.Version == 9 && id.PEN() == ie.ReversePEN:
+		return // a record of its own
+	case c.e.Version == 9 && (id.PEN() != 0 || isList(id)), c.e.Version == 10 && id.Num()&enterprise != 0:
+		c.p.elements++
+		return
+	case c.e.Times == TimesUptime && c.absolute && (id == 21 || id == 22):
+		return // made of the times
+	}
+	elem, form := c.wire(elem, key)
+	start := key.ID == 156 || key.ID == ie.New(ie.ReversePEN, 156)
+	c.p.fields = append(c.p.fields, sendField{Elem: elem, key: key, form: form, start: start})
+}
+
+func isTime(id ie.ID) bool {
+	e, ok := ie.Lookup(id)
+	return ok && e.Type.Class() == ie.Time
+}
+
+func isList(id ie.ID) bool {
+	e, ok := ie.Lookup(id)
+	return ok && e.Type.IsList()
+}
+
+// reflect is the element and the column of the reverse direction's record; 0 if it has none.
+func (c *planner) reflect(id ie.ID, key flow.Key) (ie.ID, flow.Key) {
+	if id.PEN() == ie.ReversePEN {
+		return 0, key // stands where the forward one stood
+	}
+	if back, ok := id.Reverse(); ok {
+		col, _ := ie.Column(back)
+		if k := (flow.Key{ID: col, Occ: key.Occ}); c.e.b.Find(k) >= 0 {
+			return id, k
+		}
+	}
+	if other, ok := mirrored[id]; ok {
+		col, _ := ie.Column(other)
+		if k := (flow.Key{ID: col, Occ: key.Occ}); c.e.b.Find(k) >= 0 {
+			return id, k
+		}
+		return id, key
+	}
+	return id, key
+}
+
+// original adds an element that was kept under another name because its length did not fit its
+// type, or its time did not fit ours.
+func (c *planner) original(elem flow.Elem, key flow.Key) {
+	num := elem.ID.Num()
+	if elem.ID == misfit {
+		c.p.elements++
+		return
+	}
+	if num&(1<<15) == 0 || ie.ID(num&^(1<<15)) >= firstReserved {
+		c.p.project++
+		return
+	}
+	elem.ID = ie.ID(num &^ (1 << 15))
+	form := sendOctets
+	if elem.Len == flow.Variable {
+		form = sendVariable
+	}
+	c.p.fields = append(c.p.fields, sendField{Elem: elem, key: key, form: form})
+}
+
+// wire is an element and its form as it is sent.
+func (c *planner) wire(elem flow.Elem, key flow.Key) (flow.Elem, sendForm) {
+	e, known := ie.Lookup(elem.ID)
+	switch {
+	case !known, e.Type.Class() == ie.Bytes:
+		switch {
+		case known && e.Type.IsList():
+			elem.Len = flow.Variable
+			return elem, sendList
+		case elem.Len != flow.Variable:
+			return elem, sendOctets
+		}
+		return elem, sendVariable
+	case e.Type == ie.IPv4Address:
+		elem.Len = 4
+		return elem, sendAddr4
+	case e.Type == ie.IPv6Address:
+		elem.Len = 16
+		return elem, sendAddr6
+	case e.Type.Class() == ie.Time:
+		return c.time(elem, key, e.Type)
+	}
+	if n := uint16(e.Type.Size()); elem.Len == flow.Variable || elem.Len == 0 || elem.Len > 8 {
+		elem.Len = n
+	}
+	switch {
+	case e.Type == ie.Boolean:
+		return elem, sendBool
+	case e.Type.Class() == ie.Int:
+		return elem, sendSigned
+	case e.Type.Class() == ie.Float:
+		if elem.Len != 4 {
+			elem.Len = 8
+		}
+		return elem, sendFloat
+	}
+	return elem, sendUint
+}
+
+// time is a time in the unit of its element, or in that which the encoding wants.
+func (c *planner) time(elem flow.Elem, key flow.Key, t ie.Type) (flow.Elem, sendForm) {
+	reverse := elem.ID.PEN() == ie.ReversePEN
+	forward := key.ID
+	if key.ID.PEN() == ie.ReversePEN {
+		forward = ie.ID(key.ID.Num())
+	}
+	if (forward == 156 || forward == 157) && c.e.Times != TimesDefault {
+		id := [...]ie.ID{TimesSeconds: 150, TimesMilliseconds: 152, TimesMicroseconds: 154, TimesNanoseconds: 156, TimesUptime: 22}[c.e.Times]
+		if forward == 157 {
+			id = [...]ie.ID{TimesSeconds: 151, TimesMilliseconds: 153, TimesMicroseconds: 155, TimesNanoseconds: 157, TimesUptime: 21}[c.e.Times]
+		}
+		if c.e.Times == TimesUptime {
+			return flow.Elem{ID: id, Len: 4}, sendUptime
+		}
+		if reverse {
+			id, _ = id.Reverse()
+		}
+		elem = flow.ShapeOf(id)[0]
+		e, _ := ie.Lookup(id)
+		t = e.Type
+	}
+	switch t {
+	case ie.DateTimeSeconds:
+		if elem.Len > 8 || elem.Len == 0 {
+			elem.Len = 4
+		}
+		return elem, sendSeconds
+	case ie.DateTimeMilliseconds:
+		if elem.Len > 8 || elem.Len == 0 {
+			elem.Len = 8
+		}
+		return elem, sendMillis
+	case ie.DateTimeMicroseconds:
+		elem.Len = 8
+		return elem, sendMicros
+	}
+	elem.Len = 8
+	return elem, sendNanos
+}
+
+// toNTP is a time as RFC 7011 §6.1.9 and §6.1.10 have it: seconds since 1900, and their fraction
+// in 32 bits. Rounding up makes a receiver that cuts off find the same nanosecond again.
+func toNTP(ns uint64) uint64 {
+	sec, rest := ns/1e9, ns%1e9
+	hi, lo := bits.Mul64(rest, 1<<32)
+	q, r := bits.Div64(hi, lo, 1e9)
+	if r > 0 {
+		q++
+	}
+	return (sec+ntpEpoch)<<32 + q
+}

@@ -1,0 +1,230 @@
+package netflow
+
+import (
+	"net/netip"
+
+	"nfpipe/lib/column"
+	"nfpipe/lib/flow"
+	"nfpipe/lib/ie"
+)
+
+// splitter reads what decides about the group of a record.
+type splitter struct {
+	e                                                        *Encoder
+	codes                                                    *column.Vec
+	exporter, domain, interval, space, sampler, engine, unit *sendColumn
+	has                                                      [flow.MaxShapes]uint8 // which of them a shape has
+	addresses                                                []netip.Addr          // of the exporter's entries
+	plain                                                    bool                  // the shape alone decides
+}
+
+const (
+	hasExporter = 1 << iota
+	hasDomain
+	hasRate
+	hasSampler
+	hasEngine
+	hasUnit
+	hasReverse // packets of the reverse direction
+)
+
+// split puts the selected records into groups.
+func (e *Encoder) split() error {
+	s := splitter{e: e}
+	if err := s.load(); err != nil {
+		return err
+	}
+	var last [flow.MaxShapes]*group
+	put := func(i int) {
+		shape := uint8(s.codes.Int(i))
+		g := last[shape]
+		if g == nil || !s.plain {
+			if k := s.key(i, shape); g == nil || g.groupKey != k {
+				g = e.group(k)
+				last[shape] = g
+			}
+		}
+		g.rows = append(g.rows, int32(i))
+	}
+	if e.b.Sel == nil {
+		for i := range e.b.N {
+			put(i)
+		}
+	} else {
+		for _, i := range e.b.Sel.Rows(make([]int32, 0, e.b.Selected())) {
+			put(int(i))
+		}
+	}
+	e.stats.Records += uint64(e.b.Selected())
+	return e.mirrors(&s)
+}
+
+// group finds or makes a group.
+func (e *Encoder) group(k groupKey) *group {
+	if g := e.index[k]; g != nil {
+		return g
+	}
+	g := &group{}
+	if n := len(e.spare); n > 0 {
+		g, e.spare = e.spare[n-1], e.spare[:n-1]
+	}
+	g.groupKey, g.source = k, e.source(k.origin)
+	e.index[k] = g
+	e.groups = append(e.groups, g)
+	return g
+}
+
+func (s *splitter) load() error {
+	e := s.e
+	var err error
+	if s.codes, err = e.b.ShapeCodes(); err != nil {
+		return err
+	}
+	reverse := flow.Key{ID: ie.New(ie.ReversePEN, 2)}
+	for _, f := range []struct {
+		to  **sendColumn
+		key flow.Key
+		bit uint8
+		on  bool
+	}{
+		{&s.exporter, keyExporter, hasExporter, true},
+		{&s.domain, keyDomain, hasDomain, true},
+		{&s.interval, keyInterval, hasRate, true},
+		{&s.space, keySpace, 0, true},
+		{&s.sampler, keySelector, hasSampler, e.Version == 10},
+		{&s.sampler, keySampler, hasSampler, e.Version >= 9},
+		{&s.engine, keyEngine, hasEngine, e.Version == 5},
+		{&s.unit, keyEngineID, hasUnit, e.Version == 5},
+		{new(*sendColumn), reverse, hasReverse, e.Version < 10},
+	} {
+		i := e.b.Find(f.key)
+		if i < 0 || !f.on || *f.to != nil {
+			continue
+		}
+		if *f.to, err = e.column(i); err != nil {
+			return err
+		}
+		for shape := range e.b.Shapes {
+			if e.b.Cols[i].Shapes>>shape&1 != 0 {
+				s.has[shape] |= f.bit
+			}
+		}
+	}
+	if s.interval == nil || s.space == nil {
+		s.interval = nil
+	}
+	if s.exporter != nil {
+		for n := range s.exporter.vec.Entries() {
+			s.addresses = append(s.addresses, s.exporter.vec.AddrEntry(n))
+		}
+	}
+	s.plain = true
+	for _, c := range []*sendColumn{s.exporter, s.domain, s.interval, s.space, s.sampler, s.engine, s.unit} {
+		s.plain = s.plain && (c == nil || c.vec.Form == column.Const)
+	}
+	return nil
+}
+
+// at is the value of record i.
+func (c *sendColumn) at(i int) int {
+	if c.rank != nil {
+		i = int(c.rank[i])
+	}
+	return c.vec.Entry(i)
+}
+
+func (s *splitter) key(i int, shape uint8) groupKey {
+	k := groupKey{shape: shape}
+	has := s.has[shape]
+	if has&hasExporter != 0 {
+		k.exporter = s.addresses[s.exporter.at(i)]
+	}
+	if has&hasDomain != 0 {
+		k.domain = uint32(s.domain.vec.Ints[s.domain.at(i)])
+	}
+	if has&hasRate != 0 && s.interval != nil {
+		k.interval = uint32(s.interval.vec.Ints[s.interval.at(i)])
+		k.space = uint32(s.space.vec.Ints[s.space.at(i)])
+		if k.interval == 0 || k.space == 0 {
+			k.rate = rate{}
+		}
+	}
+	if has&hasSampler != 0 {
+		k.sampler = s.sampler.vec.Ints[s.sampler.at(i)] + 1
+	}
+	if s.e.Version == 5 {
+		engine := k.domain
+		if has&(hasEngine|hasUnit) == hasEngine|hasUnit {
+			engine = uint32(s.engine.vec.Ints[s.engine.at(i)]&0xff<<8 | s.unit.vec.Ints[s.unit.at(i)]&0xff)
+		}
+		k.domain = engine & 0xffff
+	}
+	if s.e.Version == 1 {
+		k.origin = origin{}
+	}
+	return k
+}
+
+// mirrors adds, for versions whose records have one direction, groups of the reverse directions
+// of biflows that have packets.
+func (e *Encoder) mirrors(s *splitter) error {
+	if e.Version == 10 {
+		return nil
+	}
+	at := e.b.Find(flow.Key{ID: ie.New(ie.ReversePEN, 2)})
+	if at < 0 {
+		return nil
+	}
+	packets, err := e.column(at)
+	if err != nil {
+		return err
+	}
+	for _, g := range e.groups[:len(e.groups):len(e.groups)] {
+		if s.has[g.shape]&hasReverse == 0 {
+			continue
+		}
+		k := g.groupKey
+		k.mirror = true
+		var m *group
+		for _, i := range g.rows {
+			if packets.vec.Ints[packets.at(int(i))] > 0 {
+				if m == nil {
+					m = e.group(k)
+				}
+				m.rows = append(m.rows, i)
+			}
+		}
+	}
+	return nil
+}
+
+// source is how an origin is sent. Domains of different exporters may have the same number: the
+// one that comes first keeps it, another gets the next that is free. It is nil when there are too
+// many.
+func (e *Encoder) source(o origin) *source {
+	if s := e.origins[o]; s != nil {
+		return s
+	}
+	if len(e.origins) >= maxOrigins {
+		return nil
+	}
+	s := &source{origin: o, wire: o.domain, templates: map[string]*sendTemplate{}, next: minData, byRow: map[string]*Announcement{}}
+	if !e.NoExporter && e.Version > 1 {
+		last := ^uint32(0)
+		if e.Version == 5 {
+			last = 0xffff
+		}
+		for n := 0; e.taken[s.wire]; n++ {
+			if n == maxOrigins {
+				return nil
+			}
+			s.wire = (s.wire + 1) & last
+		}
+		e.taken[s.wire] = true
+	}
+	if e.Version == 10 && e.Started > 0 {
+		s.announceStart(e.Started)
+	}
+	e.origins[o] = s
+	return s
+}
