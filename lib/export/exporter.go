@@ -34,10 +34,10 @@ const (
 	defaultQueue = 16 << 20
 	maxUDP       = 1400  // bytes of a message over UDP: room for a tunnel in an Ethernet frame
 	maxStream    = 16384 // over a connection
-
-	// stall is how long a destination may take nothing before it is not waited for any more.
-	stall = 5 * time.Second
 )
+
+// stall is how long a destination may take nothing before it is not waited for any more.
+var stall = 5 * time.Second // a test changes it
 
 // Exporter sends records.
 type Exporter struct {
