@@ -18,8 +18,13 @@ type metering struct {
 	err   error               // of write
 }
 
-func newMetering(c *config, write func(*flow.Batch) error) *metering {
-	g := &metering{cols: meter.NewColumns(c.mac), write: write}
+// newMetering meters what comes by an interface, 0 for none.
+func newMetering(c *config, index int, write func(*flow.Batch) error) *metering {
+	o := meter.ColumnOptions{MAC: c.mac, Sample: c.meter.Sample, Interface: uint32(index), MaxLabels: c.labels}
+	if c.labels == 0 {
+		o.MaxLabels = -1
+	}
+	g := &metering{cols: meter.NewColumns(o), write: write}
 	g.m = meter.New(c.meter, g.record)
 	return g
 }

@@ -33,7 +33,6 @@ type config struct {
 	meter        meter.Config
 	decap        int
 	mac          bool
-	sample       uint32
 	labels       int
 	snaplen      int
 	buffer       cli.Size
@@ -122,7 +121,7 @@ func (c *config) options(o *cli.Options) *raw {
 	r.iface = o.StringP("interface", "i", "", "meter the packets of an interface, `[N:]IF`")
 	r.timeouts = o.StringArrayP("timeout", "t", nil, "a timeout, `NAME=TIME`")
 	o.IntVarP(&c.meter.MaxFlows, "max-flows", "m", meter.DefaultMaxFlows, "at most `N` flows in the cache")
-	o.Uint32VarP(&c.sample, "sample", "s", 0, "look at one packet of `N`")
+	o.Uint32VarP(&c.meter.Sample, "sample", "s", 0, "look at one packet of `N`")
 	o.BoolVarP(&c.meter.Biflow, "biflow", "b", false, "one record for both directions")
 	r.track = o.StringP("track", "T", "port", "what tells flows apart, `LEVEL`")
 	o.IntVarP(&c.labels, "labels", "x", packet.MaxLabels, "send at most `N` MPLS labels")

@@ -42,7 +42,13 @@ func (r *runner) run(ready func() error) {
 		return
 	}
 	stats := r.env.Stats(r.stats)
-	r.files()
+	if r.device != "" {
+		if err := r.live(ready); err != nil {
+			r.env.Error(err)
+		}
+	} else {
+		r.files()
+	}
 	if err := r.x.Close(); err != nil {
 		r.env.Error(err)
 	}
@@ -75,7 +81,7 @@ func (r *runner) files() {
 	}
 	defer r.env.Drain()()
 	defer r.terminated()()
-	g := newMetering(r.config, r.write)
+	g := newMetering(r.config, max(r.index, 0), r.write)
 	for _, name := range r.names {
 		in := r.env.OpenInput(name)
 		if in == nil {
@@ -123,10 +129,7 @@ func (r *runner) capture(g *metering, name string, in *source.Input) error {
 		}
 		return g.add(ps)
 	})
-	r.counts.Frames += counts.Frames
-	r.counts.NotIP += counts.NotIP + counts.UnknownLink
-	r.counts.Short += counts.Short
-	r.counts.Malformed += counts.Malformed
+	r.count(counts)
 	if g.err == errStopped {
 		g.err = nil
 		return errStopped
@@ -173,19 +176,4 @@ func (r *runner) leftOut() {
 	for _, s := range r.x.Encoded().LeftOut() {
 		r.log(s)
 	}
-}
-
-func (r *runner) report(s *cli.Stats) {
-	if s == nil {
-		return
-	}
-	e := r.x.Encoded()
-	s.Add("records read", int64(e.Records))
-	for _, d := range r.x.Stats() {
-		s.Addf("to "+d.Target, "%s records in %s messages, %s", cli.Count(int64(d.Records)), cli.Count(int64(d.Messages)), cli.Bytes(int64(d.Bytes)))
-		if lost := d.Dropped + d.Failed; lost > 0 {
-			s.Addf("not sent", "%s records in %s messages", cli.Count(int64(d.DroppedRecords+d.FailedRecords)), cli.Count(int64(lost)))
-		}
-	}
-	s.Print()
 }
