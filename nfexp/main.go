@@ -18,12 +18,12 @@ from a flow stream, or makes them of packets: of a capture, or of an interface
 as softflowd does.
 
 Examples:
-  nfcat -r flows.nf | nfexp -v 9 -n 192.0.2.3:2055
-  nfcat -r flows.nf | nffilter 'proto tcp' | nfexp -v 10 -P tcp -n 192.0.2.3:4739
-  nfexp -r x.pcap -v 5 -n 192.0.2.3:2055
-  nfexp -i eth0 -v 9 -n 192.0.2.3:2055 -t maxlife=5m -d
-  nfexp -i eth0 -v 10 -n tls://192.0.2.3,udp://192.0.2.4:4739 'not port 22'
-  nfexp -r flows.nf --replay 10 -n 127.0.0.1:9995
+  nfcat -r a.nf | nfexp -v 9 -n 192.0.2.3:2055
+  nfcat -r a.nf | nffilter 'proto tcp' | nfexp -v 10 -P tcp -n 192.0.2.3:4739
+  nfexp -r x.pcap -v 9 -A milli -n 192.0.2.3:2055,192.0.2.4:2055
+  nfexp -r a.nf --replay=1000 -v 9 -n 192.0.2.3:2055
+  nfexp -i eth0 -v 9 -n 192.0.2.3:2055 -t maxlife=5m -t udp=30s -d
+  nfexp -i eth0 -v 10 -n tcp://192.0.2.3:4739 'not port 22'
   nfexp --ctl statistics
 
 Where to:
@@ -37,7 +37,7 @@ Where to:
                        relative to the uptime; IPFIX: as they came)
       --pps N          messages a second at most; 0 is no bound (UDP: 50000)
       --rate BITS      bits a second at most, as in 10M
-      --replay[=SPEED] keep the pace of the records, or one so many times faster
+      --replay=SPEED   keep the pace of the records, so many times faster (1)
       --spoof          UDP: from the address of the exporter of each record;
                        needs root
   -e, --from ADDRESS   send from this local address
@@ -69,6 +69,8 @@ Metering (the names and values of softflowd):
   -C, --snaplen N      bytes of a packet to look at
   -B, --buffer SIZE    memory for packets that wait (64M)
   -N, --no-promisc     only packets for this machine
+  -a, --adjust-time    as softflowd's: the clock is that of the packets, always
+  -6, --track-ipv6     as softflowd's: IPv6 is metered, always
 
 Running:
   -d, --foreground     stay in the foreground; without it nfexp -i detaches

@@ -141,7 +141,6 @@ func (c *config) options(o *cli.Options) *raw {
 	// What softflowd is told and nfexp does by itself.
 	o.BoolVarP(&r.ignored, "adjust-time", "a", false, "the clock is that of the packets: always")
 	o.BoolVarP(&r.ignored, "track-ipv6", "6", false, "meter IPv6: always")
-	o.Lookup("adjust-time").Hidden, o.Lookup("track-ipv6").Hidden = true, true
 	return r
 }
 
