@@ -2,6 +2,7 @@ package netflow
 
 import (
 	"encoding/binary"
+	"math"
 
 	"nfpipe/lib/column"
 )
@@ -82,9 +83,9 @@ func (m *messenger) fixed(rows []int32) error {
 		most = max((e.Size-head)&^3/p.size, 1)
 	}
 	for len(rows) > 0 {
-		n := min(most, len(rows))
+		n, first, last := m.span(rows[:min(most, len(rows))])
 		e.buf = grown(e.buf, head+n*p.size+3)
-		m.begin(rows[:n])
+		m.begin(first, last)
 		for i := range p.fields {
 			f := &p.fields[i]
 			if err := e.values(f, m.cols[i], e.buf[head+f.off:], p.size, rows[:n], m.boot); err != nil {
@@ -111,7 +112,7 @@ func (m *messenger) varying(rows []int32) error {
 	e := m.e
 	head := e.header()
 	e.buf = grown(e.buf, head)
-	m.begin(rows)
+	m.begin(0, 0)
 	n, whole := 0, head
 	for _, i := range rows {
 		var err error
@@ -123,12 +124,11 @@ func (m *messenger) varying(rows []int32) error {
 			continue
 		}
 		if n > 0 && len(e.buf) > e.Size {
-			rest := append([]byte(nil), e.buf[whole:]...)
 			if err := m.finish(e.buf[:whole], n); err != nil {
 				return err
 			}
-			e.buf = append(grown(e.buf, head), rest...)
-			m.begin(rows)
+			e.buf = e.buf[:head+copy(e.buf[head:], e.buf[whole:])]
+			m.begin(0, 0)
 			n = 0
 		}
 		n, whole = n+1, len(e.buf)
@@ -139,8 +139,8 @@ func (m *messenger) varying(rows []int32) error {
 	return m.finish(e.buf[:whole], n)
 }
 
-// begin writes the header of a message of some records, but for its length.
-func (m *messenger) begin(rows []int32) {
+// begin writes the header of a message of flows from first to last, but for its length.
+func (m *messenger) begin(first, last int64) {
 	e := m.e
 	p := e.buf
 	be := binary.BigEndian
@@ -152,7 +152,6 @@ func (m *messenger) begin(rows []int32) {
 		be.PutUint16(p[headerX:], m.t.id)
 		return
 	}
-	first, last := m.span(rows)
 	exported, boot := e.clock.at(e.now/1e6, first, last)
 	m.boot = boot
 	be.PutUint32(p[4:], uint32(exported-boot))
@@ -162,29 +161,42 @@ func (m *messenger) begin(rows []int32) {
 	be.PutUint16(p[header9:], m.t.id)
 }
 
-// span is from the first start to the last end of flows, in milliseconds since the epoch; now,
-// where that does not matter.
-func (m *messenger) span(rows []int32) (first, last int64) {
+// span is how many of the records one message can hold for their times, and from the first start
+// to the last end of them, in milliseconds since the epoch; all and now, where times are not
+// relative to the header.
+func (m *messenger) span(rows []int32) (n int, first, last int64) {
 	now := m.e.now / 1e6
-	first, last = now, now
 	if !m.p.uptimes {
-		return first, last
+		return len(rows), now, now
 	}
-	begun := false
-	for _, f := range []int{m.p.first, m.p.last} {
+	if first, last = m.extremes(rows); last-first <= maxAge {
+		return len(rows), first, last
+	}
+	first, last = m.extremes(rows[:1])
+	for n = 1; n < len(rows); n++ {
+		f, l := m.extremes(rows[n : n+1])
+		if f, l = min(f, first), max(l, last); l-f > maxAge {
+			break
+		}
+		first, last = f, l
+	}
+	return n, first, last
+}
+
+// extremes are the first and the last time of some records.
+func (m *messenger) extremes(rows []int32) (first, last int64) {
+	least, most := uint64(math.MaxUint64), uint64(0)
+	for _, f := range [2]int{m.p.first, m.p.last} {
 		if f < 0 {
 			continue
 		}
 		c := m.cols[f]
 		for _, i := range rows {
-			ms := int64(c.vec.Ints[c.at(int(i))] / 1e6)
-			if !begun {
-				first, last, begun = ms, ms, true
-			}
-			first, last = min(first, ms), max(last, ms)
+			x := c.vec.Ints[c.at(int(i))]
+			least, most = min(least, x), max(most, x)
 		}
 	}
-	return first, last
+	return int64(least / 1e6), int64(most / 1e6)
 }
 
 // finish sets the lengths of a message, which is all there, and gives it away.

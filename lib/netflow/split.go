@@ -25,8 +25,13 @@ const (
 	hasSampler
 	hasEngine
 	hasUnit
-	hasReverse // packets of the reverse direction
 )
+
+// reverseCounters are the columns that tell whether the reverse direction of a biflow had packets,
+// the first that a record has.
+var reverseCounters = []flow.Key{
+	{ID: ie.New(ie.ReversePEN, 2)}, {ID: ie.New(ie.ReversePEN, 86)}, {ID: ie.New(ie.ReversePEN, 1)}, {ID: ie.New(ie.ReversePEN, 85)},
+}
 
 // split puts the selected records into groups.
 func (e *Encoder) split() error {
@@ -56,7 +61,7 @@ func (e *Encoder) split() error {
 		}
 	}
 	e.stats.Records += uint64(e.b.Selected())
-	return e.mirrors(&s)
+	return e.mirrors()
 }
 
 // group finds or makes a group.
@@ -80,7 +85,6 @@ func (s *splitter) load() error {
 	if s.codes, err = e.b.ShapeCodes(); err != nil {
 		return err
 	}
-	reverse := flow.Key{ID: ie.New(ie.ReversePEN, 2)}
 	for _, f := range []struct {
 		to  **sendColumn
 		key flow.Key
@@ -95,7 +99,6 @@ func (s *splitter) load() error {
 		{&s.sampler, keySampler, hasSampler, e.Version >= 9},
 		{&s.engine, keyEngine, hasEngine, e.Version == 5},
 		{&s.unit, keyEngineID, hasUnit, e.Version == 5},
-		{new(*sendColumn), reverse, hasReverse, e.Version < 10},
 	} {
 		i := e.b.Find(f.key)
 		if i < 0 || !f.on || *f.to != nil {
@@ -167,27 +170,24 @@ func (s *splitter) key(i int, shape uint8) groupKey {
 
 // mirrors adds, for versions whose records have one direction, groups of the reverse directions
 // of biflows that have packets.
-func (e *Encoder) mirrors(s *splitter) error {
+func (e *Encoder) mirrors() error {
 	if e.Version == 10 {
 		return nil
 	}
-	at := e.b.Find(flow.Key{ID: ie.New(ie.ReversePEN, 2)})
-	if at < 0 {
-		return nil
-	}
-	packets, err := e.column(at)
-	if err != nil {
-		return err
-	}
 	for _, g := range e.groups[:len(e.groups):len(e.groups)] {
-		if s.has[g.shape]&hasReverse == 0 {
+		at := e.reverseCounter(g.shape)
+		if at < 0 {
 			continue
+		}
+		counter, err := e.column(at)
+		if err != nil {
+			return err
 		}
 		k := g.groupKey
 		k.mirror = true
 		var m *group
 		for _, i := range g.rows {
-			if packets.vec.Ints[packets.at(int(i))] > 0 {
+			if counter.vec.Ints[counter.at(int(i))] > 0 {
 				if m == nil {
 					m = e.group(k)
 				}
@@ -196,6 +196,17 @@ func (e *Encoder) mirrors(s *splitter) error {
 		}
 	}
 	return nil
+}
+
+// reverseCounter is the column that tells whether records of a shape have a reverse direction, or
+// -1.
+func (e *Encoder) reverseCounter(shape uint8) int {
+	for _, k := range reverseCounters {
+		if at := e.b.Find(k); at >= 0 && e.b.Cols[at].Shapes>>shape&1 != 0 {
+			return at
+		}
+	}
+	return -1
 }
 
 // source is how an origin is sent. Domains of different exporters may have the same number: the
