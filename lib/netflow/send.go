@@ -21,7 +21,7 @@ type sendTemplate struct {
 func (e *Encoder) send(g *group) error {
 	s := g.source
 	if s == nil {
-		e.stats.TooMany += uint64(len(g.rows))
+		g.leaveOut(&e.stats.TooMany)
 		return nil
 	}
 	p, err := e.plan(g)
@@ -30,16 +30,19 @@ func (e *Encoder) send(g *group) error {
 	}
 	e.stats.Elements += uint64(p.elements * len(g.rows))
 	e.stats.Project += uint64(p.project * len(g.rows))
+	switch {
+	case len(p.fields) == 0:
+		g.leaveOut(&e.stats.Nothing)
+		return nil
+	case p.size > maxMessage-e.header():
+		g.leaveOut(&e.stats.TooLong)
+		return nil
+	}
 	t := s.template(e.Version, p.describes, 0)
-	if t == nil || len(p.fields) == 0 {
-		e.stats.TooMany += uint64(len(g.rows))
+	if t == nil || !e.announceRate(s, t, g) {
+		g.leaveOut(&e.stats.TooMany)
 		return nil
 	}
-	if p.size > maxMessage-header9-setHeader {
-		e.stats.TooLong += uint64(len(g.rows))
-		return nil
-	}
-	e.announceRate(s, t, g)
 	cols := make([]*sendColumn, len(p.fields))
 	for i := range p.fields {
 		if cols[i], err = e.column(e.b.Find(p.fields[i].key)); err != nil {
@@ -54,6 +57,13 @@ func (e *Encoder) send(g *group) error {
 		return m.varying(g.rows)
 	}
 	return m.fixed(g.rows)
+}
+
+// leaveOut counts the records of a group; a reverse direction is no record of its own.
+func (g *group) leaveOut(n *uint64) {
+	if !g.mirror {
+		*n += uint64(len(g.rows))
+	}
 }
 
 // messenger makes the messages of one group.
@@ -213,19 +223,21 @@ func (m *messenger) finish(p []byte, n int) error {
 		be.PutUint16(p[header9+2:], uint16(len(p)-header9))
 		be.PutUint16(p[2:], uint16(n))
 	}
-	return e.give(m.s, p, n, m.s.needs(m.t))
+	return e.give(m.s, p, n, e.needs(m.s, m.t))
 }
 
 // template is the one that describes records in such a way, made if it is new; nil if there are
 // too many. scope is of options.
 func (s *source) template(version uint16, describes []byte, scope int) *sendTemplate {
-	key := string(append([]byte{byte(scope)}, describes...))
-	if t := s.templates[key]; t != nil {
+	var room [512]byte
+	name := append(binary.BigEndian.AppendUint16(room[:0], uint16(scope)), describes...)
+	if t := s.templates[string(name)]; t != nil {
 		return t
 	}
 	if len(s.templates) >= maxTemplates {
 		return nil
 	}
+	key := string(name)
 	t := &sendTemplate{id: uint16(s.next), made: -1}
 	s.next++
 	s.templates[key] = t
@@ -240,18 +252,47 @@ func (s *source) template(version uint16, describes []byte, scope int) *sendTemp
 	return t
 }
 
+// maxNeeded bounds the lists of needs at hand; they are made again when they are asked for.
+const maxNeeded = 1 << 22
+
 // needs is what a receiver must know before records of t: what holds for the whole domain, the
-// rate, the templates of lists, and t.
-func (s *source) needs(t *sendTemplate) []*Announcement {
-	if t.made != s.version {
-		t.made = s.version
-		t.needs = append(append(append([]*Announcement(nil), s.common...), t.inner...), t.said)
-		if t.rate != nil {
-			t.needs = append(t.needs, t.rate)
+// templates of lists, t, and the rate.
+func (e *Encoder) needs(s *source, t *sendTemplate) []*Announcement {
+	if t.made == s.version {
+		return t.needs
+	}
+	n := len(s.common) + len(t.inner) + 2
+	if e.needed += n - len(t.needs); e.needed > maxNeeded {
+		for _, s := range e.origins {
+			for _, t := range s.templates {
+				t.needs, t.made = nil, -1
+			}
 		}
+		e.needed = n
+	}
+	t.made = s.version
+	t.needs = append(append(append(make([]*Announcement, 0, n), s.common...), t.inner...), t.said)
+	if t.rate != nil {
+		t.needs = append(t.needs, t.rate)
 	}
 	return t.needs
 }
 
-// changed makes the lists of needs anew, the next time that they are asked for.
-func (s *source) changed() { s.version++ }
+// say announces something of the whole domain, in place of what has the same key.
+func (s *source) say(a *Announcement) {
+	if i, ok := s.at[a.Key]; ok {
+		s.common[i] = a
+	} else {
+		s.at[a.Key] = len(s.common)
+		s.common = append(s.common, a)
+	}
+	s.version++
+}
+
+// said is what was announced under a key, or nil.
+func (s *source) said(key string) *Announcement {
+	if i, ok := s.at[key]; ok {
+		return s.common[i]
+	}
+	return nil
+}

@@ -171,7 +171,7 @@ type flowMessage struct {
 // sendFixed sends the records of a group as NetFlow v1 or v5.
 func (e *Encoder) sendFixed(g *group) error {
 	if g.source == nil {
-		e.stats.TooMany += uint64(len(g.rows))
+		g.leaveOut(&e.stats.TooMany)
 		return nil
 	}
 	m := flowMessage{e: e, g: g}

@@ -107,7 +107,7 @@ func (e *Encoder) plan(g *group) (*sendPlan, error) {
 	if len(e.plans) >= 1<<14 {
 		clear(e.plans)
 	}
-	c := planner{e: e, shape: shape, keys: keys, widths: widths, misfits: misfits, mirror: g.mirror, foreign: foreign,
+	c := planner{e: e, shape: shape, keys: keys, widths: widths, misfits: misfits, mirror: g.mirror, foreign: foreign, times: e.Times,
 		p: &sendPlan{first: -1, last: -1}}
 	c.compile()
 	e.plans[string(name)] = c.p
@@ -174,6 +174,7 @@ type planner struct {
 	widths          []uint16
 	misfits         []ie.ID
 	mirror, foreign bool
+	times           TimeUnit
 	absolute        bool // start or end of the flow are there as times
 	biflow          bool // the reverse direction has a counter, and in NetFlow v9 a record of its own
 	kept            map[ie.ID]bool
@@ -183,7 +184,7 @@ type planner struct {
 func (c *planner) compile() {
 	c.look()
 	for i, elem := range c.shape {
-		if at, isTime := c.finest[c.keys[i].ID]; c.widths[i] == 0 || isTime && c.e.Times != TimesDefault && at != i {
+		if at, isTime := c.finest[c.keys[i].ID]; c.widths[i] == 0 || isTime && c.times != TimesDefault && at != i {
 			continue
 		}
 		elem.Len = c.widths[i]
@@ -406,12 +407,12 @@ func (c *planner) time(elem flow.Elem, key flow.Key, t ie.Type) (flow.Elem, send
 	if key.ID.PEN() == ie.ReversePEN {
 		forward = ie.ID(key.ID.Num())
 	}
-	if (forward == 156 || forward == 157) && c.e.Times != TimesDefault {
-		id := [...]ie.ID{TimesSeconds: 150, TimesMilliseconds: 152, TimesMicroseconds: 154, TimesNanoseconds: 156, TimesUptime: 22}[c.e.Times]
+	if (forward == 156 || forward == 157) && c.times != TimesDefault {
+		id := [...]ie.ID{TimesSeconds: 150, TimesMilliseconds: 152, TimesMicroseconds: 154, TimesNanoseconds: 156, TimesUptime: 22}[c.times]
 		if forward == 157 {
-			id = [...]ie.ID{TimesSeconds: 151, TimesMilliseconds: 153, TimesMicroseconds: 155, TimesNanoseconds: 157, TimesUptime: 21}[c.e.Times]
+			id = [...]ie.ID{TimesSeconds: 151, TimesMilliseconds: 153, TimesMicroseconds: 155, TimesNanoseconds: 157, TimesUptime: 21}[c.times]
 		}
-		if c.e.Times == TimesUptime {
+		if c.times == TimesUptime {
 			return flow.Elem{ID: id, Len: 4}, sendUptime
 		}
 		if reverse {
