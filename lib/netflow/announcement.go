@@ -2,6 +2,8 @@ package netflow
 
 import (
 	"encoding/binary"
+	"fmt"
+	"math"
 
 	"nfpipe/lib/flow"
 	"nfpipe/lib/ie"
@@ -207,64 +209,88 @@ const systemScope = 1
 // announceStart tells when metering began, of the whole domain.
 func (s *source) announceStart(ns int64) {
 	a := s.options(10, "start", 1, []optionsField{{149, 4, uint64(s.wire)}, {160, 8, uint64(ns / 1e6)}})
-	s.common = append(s.common, a)
-	s.changed()
+	s.say(a)
+}
+
+// Bounds of what is known of the rates of a domain.
+const (
+	maxRates    = 1024 // announcements at hand; an older one may be made again
+	maxSamplers = 1024 // those beyond share the domain's rate
+)
+
+// sampler is what records say of who chose the packets: element 48 or 302 and its value. The zero
+// value is nothing.
+type sampler struct {
+	element ie.ID
+	number  uint64
+}
+
+// rated is what an announcement says of sampling.
+type rated struct {
+	rate
+	sampler
 }
 
 // announceRate tells the sampling rate of records: that of their sampler, where they name one,
-// else that of the domain. Once a domain has had a rate, records without one say so.
-func (e *Encoder) announceRate(s *source, t *sendTemplate, g *group) {
+// else that of the domain, which is told anew whenever it changes. Once a domain has had a rate,
+// records without one say so. It reports false if there is no template left for that.
+func (e *Encoder) announceRate(s *source, t *sendTemplate, g *group) bool {
 	if g.rate == (rate{}) && !s.rates {
-		return
+		return true
 	}
-	if !s.rates {
-		s.rates = true
-		s.changed()
+	s.rates = true
+	k := rated{g.rate, g.sampler}
+	if k.interval == 0 {
+		k.rate = rate{interval: 1}
 	}
-	r := g.rate
-	if r.interval == 0 {
-		r = rate{interval: 1}
+	if k.sampler != (sampler{}) && !s.samplers[k.sampler] {
+		if len(s.samplers) < maxSamplers {
+			s.samplers[k.sampler] = true
+		} else {
+			k.sampler = sampler{}
+		}
 	}
-	key := "rate"
-	if g.sampler != 0 {
-		key = string(binary.BigEndian.AppendUint64([]byte("sampler"), g.sampler))
-	}
-	full := string(binary.BigEndian.AppendUint64([]byte(key), uint64(r.interval)<<32|uint64(r.space)))
-	a := s.byRow[full]
+	a := s.rated[k]
 	if a == nil {
-		if len(s.byRow) >= maxRows {
-			e.stats.TableLimit++
-			return
+		key := "rate"
+		if k.sampler != (sampler{}) {
+			key = fmt.Sprint("sampler ", k.element, " ", k.number)
 		}
-		if a = s.options(e.Version, key, 1, e.rateFields(s, r, g.sampler)); a == nil {
-			return
+		if a = s.options(e.Version, key, 1, k.fields(e.Version, s.wire)); a == nil {
+			return false
 		}
-		s.byRow[full] = a
+		if len(s.rated) >= maxRates {
+			clear(s.rated)
+		}
+		s.rated[k] = a
 	}
 	if t.rate != a {
 		t.rate, t.made = a, -1
 	}
+	return true
 }
 
-// rateFields are the fields of the options data that tell a rate.
-func (e *Encoder) rateFields(s *source, r rate, sampler uint64) []optionsField {
-	scope := optionsField{149, 4, uint64(s.wire)} // NetFlow v9: the system
-	if e.Version == 10 {
-		fields := []optionsField{scope, {304, 2, 1}, {305, 4, uint64(r.interval)}, {306, 4, uint64(r.space)}}
-		if sampler != 0 {
-			fields[0] = optionsField{302, 8, sampler - 1}
+// fields are those of the options data that tell a rate. Receivers of NetFlow v9 know one packet
+// in so many best as elements 34 and 50, those of IPFIX as 305 and 306.
+func (k rated) fields(version uint16, domain uint32) []optionsField {
+	fields := []optionsField{{149, 4, uint64(domain)}} // NetFlow v9: the system
+	if k.element != 0 {
+		of := optionsField{k.element, 4, k.number}
+		if k.element == 302 || k.number > math.MaxUint32 {
+			of.width = 8
 		}
-		return fields
+		if version == 10 {
+			fields = nil
+		}
+		fields = append(fields, of)
 	}
-	fields := []optionsField{scope}
-	if sampler != 0 {
-		fields = append(fields, optionsField{48, 4, sampler - 1})
-	}
+	oneIn := optionsField{34, 4, uint64(k.space) + 1}
 	switch {
-	case r.interval != 1:
-		return append(fields, optionsField{305, 4, uint64(r.interval)}, optionsField{306, 4, uint64(r.space)})
-	case sampler != 0:
-		return append(fields, optionsField{49, 1, 1}, optionsField{50, 4, uint64(r.space) + 1})
+	case version == 10 || k.interval != 1 || k.space == math.MaxUint32 || k.element == 302:
+		return append(fields, optionsField{304, 2, 1}, optionsField{305, 4, uint64(k.interval)}, optionsField{306, 4, uint64(k.space)})
+	case k.element != 0:
+		oneIn.id = 50
+		return append(fields, optionsField{49, 1, 1}, oneIn)
 	}
-	return append(fields, optionsField{34, 4, uint64(r.space) + 1}, optionsField{35, 1, 1})
+	return append(fields, oneIn, optionsField{35, 1, 1})
 }

@@ -52,6 +52,7 @@ type EncoderStats struct {
 	IPv6       uint64 // records left out: no room for their addresses in v1 and v5
 	NoAddress  uint64 // records left out: v1 and v5 have nothing but flows between addresses
 	TooMany    uint64 // records left out: more templates or domains than there may be
+	Nothing    uint64 // records left out: a version has none of their elements
 	TooLong    uint64 // records left out: no message holds them
 	Elements   uint64 // values left out: of enterprises, which NetFlow has not; of lists that do not parse
 	Project    uint64 // values left out that are never sent: results of aggregation, latencies
@@ -71,6 +72,7 @@ func (s EncoderStats) LeftOut() (lines []string) {
 	add(s.IPv6, "%d IPv6 records were left out: NetFlow v1 and v5 have no room for their addresses")
 	add(s.NoAddress, "%d records without addresses were left out")
 	add(s.TooMany, "%d records were left out: too many templates or exporters")
+	add(s.Nothing, "%d records were left out: nothing of them can be sent")
 	add(s.TooLong, "%d records were left out: they are longer than a message")
 	return lines
 }
@@ -114,6 +116,9 @@ type Encoder struct {
 	origins map[origin]*source
 	taken   map[uint32]bool // domains on the wire
 	plans   map[string]*sendPlan
+	needed  int // announcements in the lists of needs
+	rows    int // of side tables, and their bytes
+	rowSize int
 
 	// Of the batch at hand.
 	b       *flow.Batch
@@ -125,6 +130,7 @@ type Encoder struct {
 	index   map[groupKey]*group
 	spare   []*group
 	buf     []byte
+	value   []byte // a list as it is sent
 	message Message
 	fixed   fixedViews
 }
@@ -140,11 +146,14 @@ type source struct {
 	origin
 	wire      uint32 // its domain on the wire
 	templates map[string]*sendTemplate
-	next      int // number of the next template
-	rates     bool
-	common    []*Announcement          // of the whole domain
-	byRow     map[string]*Announcement // those of side tables
-	version   int                      // of what its messages need
+	next      int             // number of the next template
+	common    []*Announcement // of the whole domain, and where they are by their keys
+	at        map[string]int
+	version   int  // of what its messages need
+	rates     bool // it has had a rate
+	rated     map[rated]*Announcement
+	samplers  map[sampler]bool
+	heads     map[string][]inner // templates of lists
 }
 
 // NewEncoder returns an encoder.
@@ -180,10 +189,9 @@ type group struct {
 type groupKey struct {
 	origin
 	rate
-	shape   uint8
-	mirror  bool   // the reverse directions of biflows
-	sampler uint64 // its number + 1, where the records have one
-	engine  uint16
+	sampler
+	shape  uint8
+	mirror bool // the reverse directions of biflows
 }
 
 // Encode makes messages of the selected records of b, at a time in nanoseconds since the epoch,

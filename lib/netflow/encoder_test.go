@@ -504,7 +504,6 @@ func TestEncodeTable(t *testing.T) {
 
 // A biflow is one record in IPFIX, and two elsewhere.
 func TestEncodeBiflow(t *testing.T) {
-	back := func(id uint16) ie.ID { return ie.New(ie.ReversePEN, id) }
 	shape := flow.ShapeOf(8, 12, 4, 7, 11, 2, 1, 152, 153, 6, 10, 14, back(2), back(1), back(152), back(153), back(6))
 	b := made(t, shape,
 		[]uint64{1, 2, 6, 1000, 80, 5, 500, at - 9*ms, at - 8*ms, 2, 3, 4, 6, 600, at - 7*ms, at - 6*ms, 0x12},

@@ -2,6 +2,7 @@ package netflow
 
 import (
 	"encoding/binary"
+	"math"
 
 	"nfpipe/lib/column"
 )
@@ -20,7 +21,7 @@ type sendTemplate struct {
 func (e *Encoder) send(g *group) error {
 	s := g.source
 	if s == nil {
-		e.stats.TooMany += uint64(len(g.rows))
+		g.leaveOut(&e.stats.TooMany)
 		return nil
 	}
 	p, err := e.plan(g)
@@ -29,16 +30,19 @@ func (e *Encoder) send(g *group) error {
 	}
 	e.stats.Elements += uint64(p.elements * len(g.rows))
 	e.stats.Project += uint64(p.project * len(g.rows))
+	switch {
+	case len(p.fields) == 0:
+		g.leaveOut(&e.stats.Nothing)
+		return nil
+	case p.size > maxMessage-e.header():
+		g.leaveOut(&e.stats.TooLong)
+		return nil
+	}
 	t := s.template(e.Version, p.describes, 0)
-	if t == nil || len(p.fields) == 0 {
-		e.stats.TooMany += uint64(len(g.rows))
+	if t == nil || !e.announceRate(s, t, g) {
+		g.leaveOut(&e.stats.TooMany)
 		return nil
 	}
-	if p.size > maxMessage-header9-setHeader {
-		e.stats.TooLong += uint64(len(g.rows))
-		return nil
-	}
-	e.announceRate(s, t, g)
 	cols := make([]*sendColumn, len(p.fields))
 	for i := range p.fields {
 		if cols[i], err = e.column(e.b.Find(p.fields[i].key)); err != nil {
@@ -53,6 +57,13 @@ func (e *Encoder) send(g *group) error {
 		return m.varying(g.rows)
 	}
 	return m.fixed(g.rows)
+}
+
+// leaveOut counts the records of a group; a reverse direction is no record of its own.
+func (g *group) leaveOut(n *uint64) {
+	if !g.mirror {
+		*n += uint64(len(g.rows))
+	}
 }
 
 // messenger makes the messages of one group.
@@ -82,9 +93,9 @@ func (m *messenger) fixed(rows []int32) error {
 		most = max((e.Size-head)&^3/p.size, 1)
 	}
 	for len(rows) > 0 {
-		n := min(most, len(rows))
+		n, first, last := m.span(rows[:min(most, len(rows))])
 		e.buf = grown(e.buf, head+n*p.size+3)
-		m.begin(rows[:n])
+		m.begin(first, last)
 		for i := range p.fields {
 			f := &p.fields[i]
 			if err := e.values(f, m.cols[i], e.buf[head+f.off:], p.size, rows[:n], m.boot); err != nil {
@@ -111,7 +122,7 @@ func (m *messenger) varying(rows []int32) error {
 	e := m.e
 	head := e.header()
 	e.buf = grown(e.buf, head)
-	m.begin(rows)
+	m.begin(0, 0)
 	n, whole := 0, head
 	for _, i := range rows {
 		var err error
@@ -123,12 +134,11 @@ func (m *messenger) varying(rows []int32) error {
 			continue
 		}
 		if n > 0 && len(e.buf) > e.Size {
-			rest := append([]byte(nil), e.buf[whole:]...)
 			if err := m.finish(e.buf[:whole], n); err != nil {
 				return err
 			}
-			e.buf = append(grown(e.buf, head), rest...)
-			m.begin(rows)
+			e.buf = e.buf[:head+copy(e.buf[head:], e.buf[whole:])]
+			m.begin(0, 0)
 			n = 0
 		}
 		n, whole = n+1, len(e.buf)
@@ -139,8 +149,8 @@ func (m *messenger) varying(rows []int32) error {
 	return m.finish(e.buf[:whole], n)
 }
 
-// begin writes the header of a message of some records, but for its length.
-func (m *messenger) begin(rows []int32) {
+// begin writes the header of a message of flows from first to last, but for its length.
+func (m *messenger) begin(first, last int64) {
 	e := m.e
 	p := e.buf
 	be := binary.BigEndian
@@ -152,7 +162,6 @@ func (m *messenger) begin(rows []int32) {
 		be.PutUint16(p[headerX:], m.t.id)
 		return
 	}
-	first, last := m.span(rows)
 	exported, boot := e.clock.at(e.now/1e6, first, last)
 	m.boot = boot
 	be.PutUint32(p[4:], uint32(exported-boot))
@@ -162,29 +171,42 @@ func (m *messenger) begin(rows []int32) {
 	be.PutUint16(p[header9:], m.t.id)
 }
 
-// span is from the first start to the last end of flows, in milliseconds since the epoch; now,
-// where that does not matter.
-func (m *messenger) span(rows []int32) (first, last int64) {
+// span is how many of the records one message can hold for their times, and from the first start
+// to the last end of them, in milliseconds since the epoch; all and now, where times are not
+// relative to the header.
+func (m *messenger) span(rows []int32) (n int, first, last int64) {
 	now := m.e.now / 1e6
-	first, last = now, now
 	if !m.p.uptimes {
-		return first, last
+		return len(rows), now, now
 	}
-	begun := false
-	for _, f := range []int{m.p.first, m.p.last} {
+	if first, last = m.extremes(rows); last-first <= maxAge {
+		return len(rows), first, last
+	}
+	first, last = m.extremes(rows[:1])
+	for n = 1; n < len(rows); n++ {
+		f, l := m.extremes(rows[n : n+1])
+		if f, l = min(f, first), max(l, last); l-f > maxAge {
+			break
+		}
+		first, last = f, l
+	}
+	return n, first, last
+}
+
+// extremes are the first and the last time of some records.
+func (m *messenger) extremes(rows []int32) (first, last int64) {
+	least, most := uint64(math.MaxUint64), uint64(0)
+	for _, f := range [2]int{m.p.first, m.p.last} {
 		if f < 0 {
 			continue
 		}
 		c := m.cols[f]
 		for _, i := range rows {
-			ms := int64(c.vec.Ints[c.at(int(i))] / 1e6)
-			if !begun {
-				first, last, begun = ms, ms, true
-			}
-			first, last = min(first, ms), max(last, ms)
+			x := c.vec.Ints[c.at(int(i))]
+			least, most = min(least, x), max(most, x)
 		}
 	}
-	return first, last
+	return int64(least / 1e6), int64(most / 1e6)
 }
 
 // finish sets the lengths of a message, which is all there, and gives it away.
@@ -201,19 +223,21 @@ func (m *messenger) finish(p []byte, n int) error {
 		be.PutUint16(p[header9+2:], uint16(len(p)-header9))
 		be.PutUint16(p[2:], uint16(n))
 	}
-	return e.give(m.s, p, n, m.s.needs(m.t))
+	return e.give(m.s, p, n, e.needs(m.s, m.t))
 }
 
 // template is the one that describes records in such a way, made if it is new; nil if there are
 // too many. scope is of options.
 func (s *source) template(version uint16, describes []byte, scope int) *sendTemplate {
-	key := string(append([]byte{byte(scope)}, describes...))
-	if t := s.templates[key]; t != nil {
+	var room [512]byte
+	name := append(binary.BigEndian.AppendUint16(room[:0], uint16(scope)), describes...)
+	if t := s.templates[string(name)]; t != nil {
 		return t
 	}
 	if len(s.templates) >= maxTemplates {
 		return nil
 	}
+	key := string(name)
 	t := &sendTemplate{id: uint16(s.next), made: -1}
 	s.next++
 	s.templates[key] = t
@@ -228,18 +252,47 @@ func (s *source) template(version uint16, describes []byte, scope int) *sendTemp
 	return t
 }
 
+// maxNeeded bounds the lists of needs at hand; they are made again when they are asked for.
+const maxNeeded = 1 << 22
+
 // needs is what a receiver must know before records of t: what holds for the whole domain, the
-// rate, the templates of lists, and t.
-func (s *source) needs(t *sendTemplate) []*Announcement {
-	if t.made != s.version {
-		t.made = s.version
-		t.needs = append(append(append([]*Announcement(nil), s.common...), t.inner...), t.said)
-		if t.rate != nil {
-			t.needs = append(t.needs, t.rate)
+// templates of lists, t, and the rate.
+func (e *Encoder) needs(s *source, t *sendTemplate) []*Announcement {
+	if t.made == s.version {
+		return t.needs
+	}
+	n := len(s.common) + len(t.inner) + 2
+	if e.needed += n - len(t.needs); e.needed > maxNeeded {
+		for _, s := range e.origins {
+			for _, t := range s.templates {
+				t.needs, t.made = nil, -1
+			}
 		}
+		e.needed = n
+	}
+	t.made = s.version
+	t.needs = append(append(append(make([]*Announcement, 0, n), s.common...), t.inner...), t.said)
+	if t.rate != nil {
+		t.needs = append(t.needs, t.rate)
 	}
 	return t.needs
 }
 
-// changed makes the lists of needs anew, the next time that they are asked for.
-func (s *source) changed() { s.version++ }
+// say announces something of the whole domain, in place of what has the same key.
+func (s *source) say(a *Announcement) {
+	if i, ok := s.at[a.Key]; ok {
+		s.common[i] = a
+	} else {
+		s.at[a.Key] = len(s.common)
+		s.common = append(s.common, a)
+	}
+	s.version++
+}
+
+// said is what was announced under a key, or nil.
+func (s *source) said(key string) *Announcement {
+	if i, ok := s.at[key]; ok {
+		return s.common[i]
+	}
+	return nil
+}

@@ -42,7 +42,11 @@ var fixedFieldsOf = func() []*ie.Field {
 	}
 	for _, id := range []ie.ID{2, 1, 156, 157, 6, 5} {
 		back, _ := id.Reverse()
-		f, _ := ie.FieldByName(back.String())
+		f := &ie.Field{Name: back.String(), Elements: []ie.ID{back}}
+		switch id {
+		case 1, 2: // or the total
+			f.Elements = append(f.Elements, back+84)
+		}
 		all = append(all, f)
 	}
 	return all
@@ -55,9 +59,6 @@ func (e *Encoder) loadFixed() error {
 		&v.icmpType, &v.icmpCode, &v.flags, &v.proto, &v.tos, &v.srcAS, &v.dstAS, &v.srcMask, &v.dstMask,
 		&v.backPackets, &v.backBytes, &v.backFirst, &v.backLast, &v.backFlags, &v.backTOS}
 	for i, f := range fixedFieldsOf {
-		if f == nil {
-			continue
-		}
 		got, err := e.b.Field(f)
 		if err != nil {
 			return err
@@ -163,12 +164,14 @@ type flowMessage struct {
 	records []flowRecord
 	scale   rate // of counters; none where the header tells the rate
 	header  uint16
+
+	first, last int64 // times of the records
 }
 
 // sendFixed sends the records of a group as NetFlow v1 or v5.
 func (e *Encoder) sendFixed(g *group) error {
 	if g.source == nil {
-		e.stats.TooMany += uint64(len(g.rows))
+		g.leaveOut(&e.stats.TooMany)
 		return nil
 	}
 	m := flowMessage{e: e, g: g}
@@ -177,17 +180,21 @@ func (e *Encoder) sendFixed(g *group) error {
 			m.header = 1<<14 | uint16(g.space+1) // deterministic
 		} else {
 			m.scale = g.rate
-			e.stats.Scaled += uint64(len(g.rows))
+			if !g.mirror {
+				e.stats.Scaled += uint64(len(g.rows))
+			}
 		}
 	}
 	for _, i := range g.rows {
 		r := e.record(int(i), g.mirror)
-		switch {
-		case r.isIPv6:
-			e.stats.IPv6++
-			continue
-		case !r.hasAddresses:
-			e.stats.NoAddress++
+		if r.isIPv6 || !r.hasAddresses {
+			switch {
+			case g.mirror: // counted
+			case r.isIPv6:
+				e.stats.IPv6++
+			default:
+				e.stats.NoAddress++
+			}
 			continue
 		}
 		if m.scale != (rate{}) {
@@ -239,7 +246,19 @@ func (m *flowMessage) split(r flowRecord) error {
 	return nil
 }
 
+// add adds a record. Those whose times lie too far apart do not share a message.
 func (m *flowMessage) add(r flowRecord) error {
+	first, last := min(r.first, r.last), max(r.first, r.last)
+	if len(m.records) > 0 {
+		first, last = min(first, m.first), max(last, m.last)
+		if last-first > maxAge {
+			if err := m.flush(); err != nil {
+				return err
+			}
+			return m.add(r)
+		}
+	}
+	m.first, m.last = first, last
 	m.records = append(m.records, r)
 	most, header := maxFixed5, header5
 	if m.e.Version == 1 {
@@ -257,12 +276,7 @@ func (m *flowMessage) flush() error {
 		return nil
 	}
 	e, be := m.e, binary.BigEndian
-	first, last := m.records[0].first, m.records[0].last
-	for i := range m.records {
-		r := &m.records[i]
-		first, last = min(first, r.first, r.last), max(last, r.last, r.first)
-	}
-	exported, boot := e.clock.at(e.now/1e6, first, last)
+	exported, boot := e.clock.at(e.now/1e6, m.first, m.last)
 	header := header5
 	if e.Version == 1 {
 		header = header1

@@ -11,12 +11,15 @@ import (
 // list is structured data as it is sent: behind the templates that it was stored with, which get
 // numbers of the source's own, written into it. A list that cannot be read goes out empty and is
 // counted.
+//
+// The result is valid until the next call.
 func (e *Encoder) list(f *sendField, stored []byte, t *sendTemplate, s *source) []byte {
 	known, _ := ie.Lookup(f.ID)
 	r := relister{s: s, t: t, version: e.Version}
 	value, ok := r.templates(stored)
 	if ok {
-		value = slices.Clone(value)
+		e.value = append(e.value[:0], value...)
+		value = e.value
 		ok = r.list(known.Type, value, 0)
 	}
 	if !ok {
@@ -31,25 +34,77 @@ type relister struct {
 	s       *source
 	t       *sendTemplate
 	version uint16
-	of      map[uint16]inner
+	of      []inner
 }
 
 // inner is a template that a list uses.
 type inner struct {
-	id     uint16 // as it is sent
+	stored uint16 // its number in the list as it was stored, and as it is sent
+	id     uint16
 	fields []flow.Elem
+	said   *Announcement
 }
 
-// templates reads the templates before a list.
+// maxHeads bounds the heads of lists that a source knows.
+const maxHeads = 4096
+
+// templates reads the templates before a list, most of which are as they were before another.
 func (r *relister) templates(p []byte) (list []byte, ok bool) {
-	if len(p) == 0 {
+	n := headLen(p)
+	if n == 0 {
 		return nil, false
 	}
-	n, rest := int(p[0]), reader{b: p[1:]}
-	r.of = map[uint16]inner{}
-	for range n {
-		id, count := rest.u16(), int(rest.u16())
-		if !rest.room(count) {
+	if r.of, ok = r.s.heads[string(p[:n])]; !ok {
+		if r.of, ok = r.parse(p[:n]); !ok {
+			return nil, false
+		}
+		if len(r.s.heads) >= maxHeads {
+			clear(r.s.heads)
+		}
+		r.s.heads[string(p[:n])] = r.of
+	}
+	for i := range r.of {
+		if a := r.of[i].said; !slices.Contains(r.t.inner, a) {
+			r.t.inner = append(slices.Clone(r.t.inner), a)
+			r.t.made = -1
+		}
+	}
+	return p[n:], true
+}
+
+// headLen is the length of the templates before a list; 0 if they end early.
+func headLen(p []byte) int {
+	if len(p) == 0 {
+		return 0
+	}
+	at := 1
+	for range p[0] {
+		if len(p)-at < 4 {
+			return 0
+		}
+		fields := int(binary.BigEndian.Uint16(p[at+2:]))
+		for at += 4; fields > 0; fields-- {
+			if len(p)-at < 4 {
+				return 0
+			}
+			size := 4
+			if p[at]&(enterprise>>8) != 0 {
+				size = 8
+			}
+			if at += size; at > len(p) {
+				return 0
+			}
+		}
+	}
+	return at
+}
+
+// parse makes templates of those before a list, whose length is sound.
+func (r *relister) parse(p []byte) (of []inner, ok bool) {
+	rest := reader{b: p[1:]}
+	for range p[0] {
+		stored, count := rest.u16(), int(rest.u16())
+		if count == 0 || count > flow.MaxElements {
 			return nil, false
 		}
 		begin := rest.b
@@ -60,9 +115,9 @@ func (r *relister) templates(p []byte) (list []byte, ok bool) {
 			if num&enterprise != 0 {
 				fields[i].ID = ie.New(rest.u32(), num&^enterprise)
 			}
-		}
-		if rest.err != nil || count == 0 || count > flow.MaxElements {
-			return nil, false
+			if fields[i].ID.PEN() == ie.ProjectPEN {
+				return nil, false // is not for the wire
+			}
 		}
 		describes := binary.BigEndian.AppendUint16(nil, uint16(count))
 		describes = append(describes, begin[:len(begin)-len(rest.b)]...)
@@ -70,13 +125,9 @@ func (r *relister) templates(p []byte) (list []byte, ok bool) {
 		if t == nil {
 			return nil, false
 		}
-		r.of[id] = inner{t.id, fields}
-		if r.t != nil && !slices.Contains(r.t.inner, t.said) {
-			r.t.inner = append(slices.Clone(r.t.inner), t.said)
-			r.t.made = -1
-		}
+		of = append(of, inner{stored, t.id, fields, t.said})
 	}
-	return rest.b, rest.err == nil
+	return of, true
 }
 
 // list writes the numbers into a list of a kind (RFC 6313 §4.5).
@@ -128,12 +179,13 @@ func (r *relister) records(head, b []byte, depth int) bool {
 	if len(head) < 2 {
 		return false
 	}
-	t, ok := r.of[binary.BigEndian.Uint16(head)]
-	if !ok { // it was not known when the list came; without records it matters to nobody
+	stored := binary.BigEndian.Uint16(head)
+	i := slices.IndexFunc(r.of, func(t inner) bool { return t.stored == stored })
+	if i < 0 { // it was not known when the list came; without records it matters to nobody
 		return len(b) == 0
 	}
-	binary.BigEndian.PutUint16(head, t.id)
-	return r.fields(t.fields, b, depth)
+	binary.BigEndian.PutUint16(head, r.of[i].id)
+	return r.fields(r.of[i].fields, b, depth)
 }
 
 // fields looks for lists in records.

@@ -3,6 +3,7 @@ package netflow
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 
 	"nfpipe/lib/flow"
 	"nfpipe/lib/ie"
@@ -106,7 +107,7 @@ func (e *Encoder) plan(g *group) (*sendPlan, error) {
 	if len(e.plans) >= 1<<14 {
 		clear(e.plans)
 	}
-	c := planner{e: e, shape: shape, keys: keys, widths: widths, misfits: misfits, mirror: g.mirror, foreign: foreign,
+	c := planner{e: e, shape: shape, keys: keys, widths: widths, misfits: misfits, mirror: g.mirror, foreign: foreign, times: e.Times,
 		p: &sendPlan{first: -1, last: -1}}
 	c.compile()
 	e.plans[string(name)] = c.p
@@ -173,22 +174,17 @@ type planner struct {
 	widths          []uint16
 	misfits         []ie.ID
 	mirror, foreign bool
+	times           TimeUnit
 	absolute        bool // start or end of the flow are there as times
+	biflow          bool // the reverse direction has a counter, and in NetFlow v9 a record of its own
 	kept            map[ie.ID]bool
+	finest          map[ie.ID]int // of a column of times, the element that is sent when one is chosen
 }
 
 func (c *planner) compile() {
-	c.kept = map[ie.ID]bool{}
+	c.look()
 	for i, elem := range c.shape {
-		if col, _ := ie.Column(elem.ID); c.widths[i] > 0 && (col == 156 || col == 157) {
-			c.absolute = true
-		}
-		if id := ie.ID(elem.ID.Num() &^ (1 << 15)); c.widths[i] > 0 && elem.ID == Raw(id) && isTime(id) {
-			c.kept[id] = true
-		}
-	}
-	for i, elem := range c.shape {
-		if c.widths[i] == 0 {
+		if at, isTime := c.finest[c.keys[i].ID]; c.widths[i] == 0 || isTime && c.times != TimesDefault && at != i {
 			continue
 		}
 		elem.Len = c.widths[i]
@@ -223,15 +219,38 @@ func (c *planner) compile() {
 	}
 }
 
+// look notes what decides about several elements.
+func (c *planner) look() {
+	c.kept, c.finest = map[ie.ID]bool{}, map[ie.ID]int{}
+	for i, elem := range c.shape {
+		if c.widths[i] == 0 {
+			continue
+		}
+		col := c.keys[i].ID
+		switch forward := ie.ID(col.Num()); {
+		case col.PEN() != 0 && col.PEN() != ie.ReversePEN || forward != 156 && forward != 157:
+		default:
+			c.absolute = c.absolute || col.PEN() == 0
+			// A number of 150 to 157 is the higher the finer its unit.
+			if at, there := c.finest[col]; !there || c.shape[at].ID < elem.ID {
+				c.finest[col] = i
+			}
+		}
+		if id := ie.ID(elem.ID.Num() &^ (1 << 15)); elem.ID == Raw(id) && isTime(id) {
+			c.kept[id] = true
+		}
+		c.biflow = c.biflow || slices.Contains(reverseCounters, c.keys[i])
+	}
+}
+
 // field adds an element of the shape, if it is sent.
 func (c *planner) field(elem flow.Elem, key flow.Key) {
-	id := elem.ID
 	if c.mirror {
-		if id, key = c.reflect(id, key); id == 0 {
+		if elem, key = c.reflect(elem, key); elem.ID == 0 {
 			return
 		}
-		elem.ID = id
 	}
+	id := elem.ID
 	switch {
 	case id == ie.SamplingInterval || id == ie.SamplingSpace:
 		return // announced
@@ -246,13 +265,16 @@ func (c *planner) field(elem flow.Elem, key flow.Key) {
 		return
 	case c.kept[id]: // clamped; it goes out as it came
 		return
-	case c.e.Version == 9 && id.PEN() == ie.ReversePEN:
+	case c.e.Version == 9 && id.PEN() == ie.ReversePEN && c.biflow:
 		return // a record of its own
 	case c.e.Version == 9 && (id.PEN() != 0 || isList(id)), c.e.Version == 10 && id.Num()&enterprise != 0:
 		c.p.elements++
 		return
-	case c.e.Times == TimesUptime && c.absolute && (id == 21 || id == 22):
-		return // made of the times
+	case c.e.Version == 9 && (id == 21 || id == 22):
+		if !c.absolute { // since a start that is not the header's
+			c.p.elements++
+		}
+		return
 	}
 	elem, form := c.wire(elem, key)
 	start := key.ID == 156 || key.ID == ie.New(ie.ReversePEN, 156)
@@ -269,25 +291,54 @@ func isList(id ie.ID) bool {
 	return ok && e.Type.IsList()
 }
 
-// reflect is the element and the column of the reverse direction's record; 0 if it has none.
-func (c *planner) reflect(id ie.ID, key flow.Key) (ie.ID, flow.Key) {
-	if id.PEN() == ie.ReversePEN {
-		return 0, key // stands where the forward one stood
+// reflect is the element and the column of the reverse direction's record; of element 0 if it has
+// none. What is of one direction alone the other one has only as a reverse element (RFC 5103 §6.1).
+func (c *planner) reflect(elem flow.Elem, key flow.Key) (flow.Elem, flow.Key) {
+	if elem.ID.PEN() == ie.ReversePEN {
+		return flow.Elem{}, key // stands where the forward one stood
 	}
-	if back, ok := id.Reverse(); ok {
-		col, _ := ie.Column(back)
-		if k := (flow.Key{ID: col, Occ: key.Occ}); c.e.b.Find(k) >= 0 {
-			return id, k
+	if back, ok := elem.ID.Reverse(); ok {
+		if i := c.position(back, key.Occ); i >= 0 {
+			if elem.Len = c.widths[i]; isTime(elem.ID) {
+				elem.ID = ie.ID(c.shape[i].ID.Num())
+			}
+			return elem, c.keys[i]
 		}
 	}
-	if other, ok := mirrored[id]; ok {
-		col, _ := ie.Column(other)
-		if k := (flow.Key{ID: col, Occ: key.Occ}); c.e.b.Find(k) >= 0 {
-			return id, k
-		}
-		return id, key
+	if oneWay(elem.ID) {
+		return flow.Elem{}, key
 	}
-	return id, key
+	if other, ok := mirrored[elem.ID]; ok {
+		if i := c.position(other, key.Occ); i >= 0 {
+			return flow.Elem{ID: elem.ID, Len: c.widths[i]}, c.keys[i]
+		}
+		elem.ID = other
+	}
+	return elem, key
+}
+
+// position is where the shape has an element, or a time of its column; -1 if it has none.
+func (c *planner) position(id ie.ID, occ uint8) int {
+	col, _ := ie.Column(id)
+	if i, ok := c.finest[col]; ok {
+		return i
+	}
+	for i, elem := range c.shape {
+		if elem.ID == id && c.keys[i].Occ == occ && c.widths[i] > 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// oneWay tells that an element is of the packets of one direction.
+func oneWay(id ie.ID) bool {
+	switch id {
+	case 5, 6, 25, 26, 52, 53, 55, 192: // class of service, TCP flags, lengths, TTL
+		return true
+	}
+	e, _ := ie.Lookup(id)
+	return e.Semantics == ie.DeltaCounter || e.Semantics == ie.TotalCounter
 }
 
 // original adds an element that was kept under another name because its length did not fit its
@@ -356,12 +407,12 @@ func (c *planner) time(elem flow.Elem, key flow.Key, t ie.Type) (flow.Elem, send
 	if key.ID.PEN() == ie.ReversePEN {
 		forward = ie.ID(key.ID.Num())
 	}
-	if (forward == 156 || forward == 157) && c.e.Times != TimesDefault {
-		id := [...]ie.ID{TimesSeconds: 150, TimesMilliseconds: 152, TimesMicroseconds: 154, TimesNanoseconds: 156, TimesUptime: 22}[c.e.Times]
+	if (forward == 156 || forward == 157) && c.times != TimesDefault {
+		id := [...]ie.ID{TimesSeconds: 150, TimesMilliseconds: 152, TimesMicroseconds: 154, TimesNanoseconds: 156, TimesUptime: 22}[c.times]
 		if forward == 157 {
-			id = [...]ie.ID{TimesSeconds: 151, TimesMilliseconds: 153, TimesMicroseconds: 155, TimesNanoseconds: 157, TimesUptime: 21}[c.e.Times]
+			id = [...]ie.ID{TimesSeconds: 151, TimesMilliseconds: 153, TimesMicroseconds: 155, TimesNanoseconds: 157, TimesUptime: 21}[c.times]
 		}
-		if c.e.Times == TimesUptime {
+		if c.times == TimesUptime {
 			return flow.Elem{ID: id, Len: 4}, sendUptime
 		}
 		if reverse {

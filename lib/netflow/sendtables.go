@@ -8,12 +8,17 @@ import (
 	"nfpipe/lib/ie"
 )
 
-// maxRows bounds what is announced of a domain beside templates.
-const maxRows = 4096
+// Bounds of what is announced of side tables.
+const (
+	maxRows     = 1 << 14 // of a domain
+	maxAllRows  = 1 << 16
+	maxRowsSize = 64 << 20
+)
 
 // Table announces the rows of a side table, the first keys elements of each shape being what a
-// row is about. Rows of sampling rates are left out: the rates are announced with the records
-// that have them.
+// row is about. A row whose key is that of an earlier one takes its place. Sampling rates are left
+// out, and with them tables of samplers: they are announced with the records that have them, and a
+// row that says otherwise would win.
 func (e *Encoder) Table(name string, keys int, b *flow.Batch) error {
 	if e.Version < 9 || name == "samplers" || name == "exporters" {
 		return nil
@@ -23,9 +28,6 @@ func (e *Encoder) Table(name string, keys int, b *flow.Batch) error {
 	codes, err := b.ShapeCodes()
 	if err != nil {
 		return err
-	}
-	if codes.N == 0 {
-		return nil
 	}
 	shapes := make([]*tableShape, len(b.Shapes))
 	for i := range b.N {
@@ -52,10 +54,10 @@ type tableShape struct {
 
 func (e *Encoder) tableShape(s flow.Shape, keys int) (*tableShape, error) {
 	t := &tableShape{}
-	c := planner{e: e, shape: s, p: &t.plan, kept: map[ie.ID]bool{}}
+	c := planner{e: e, shape: s, p: &t.plan}
 	for i, key := range s.Keys(nil) {
 		at := e.b.Find(key)
-		if at < 0 {
+		if at < 0 || i >= keys && tellsRate(s[i].ID) {
 			continue
 		}
 		col, err := e.column(at)
@@ -78,21 +80,27 @@ func (e *Encoder) tableShape(s flow.Shape, keys int) (*tableShape, error) {
 		}
 		before := len(t.plan.fields)
 		c.field(elem, key)
-		if len(t.plan.fields) > before {
-			t.cols = append(t.cols, col)
-			if i < keys {
-				t.scope++
-			}
+		if len(t.plan.fields) == before {
+			continue
 		}
-	}
-	for i := range t.plan.fields {
-		if f := &t.plan.fields[i]; f.form == sendUptime { // relative to nothing
-			f.Elem, f.form = flow.ShapeOf(152)[0], sendMillis
-		} else if f.form == sendList {
-			f.form = sendVariable
+		if f := &t.plan.fields[before]; f.form < sendOctets && col.vec.Kind == column.Bytes {
+			return nil, wrongFamily(f)
+		}
+		t.cols = append(t.cols, col)
+		if i < keys {
+			t.scope++
 		}
 	}
 	return t, nil
+}
+
+// tellsRate tells that an element is one that a sampling rate is made of, at whichever length.
+func tellsRate(id ie.ID) bool {
+	if n := ie.ID(id.Num() &^ (1 << 15)); id == Raw(n) {
+		id = n
+	}
+	var p rateParts
+	return id < 1<<15 && p.put(uint32(id), 0)
 }
 
 // scopes9 tells that NetFlow v9 has a scope for each of the scope's elements.
@@ -107,18 +115,20 @@ func (t *tableShape) scopes9() bool {
 
 // row announces a row.
 func (e *Encoder) row(name string, t *tableShape, i int32) error {
-	if len(t.plan.fields) == 0 {
-		return nil
+	e.stats.Elements += uint64(t.plan.elements)
+	e.stats.Project += uint64(t.plan.project)
+	if len(t.plan.fields) == t.scope {
+		return nil // it says nothing
 	}
 	var o origin
 	if t.exporter != nil {
 		o.exporter = t.exporter.vec.AddrEntry(t.exporter.at(int(i)))
 	}
 	if t.domain != nil {
-		o.domain = uint32(t.domain.vec.Ints[t.domain.at(int(i))])
+		o.domain = uint32(t.domain.int(int(i)))
 	}
 	s := e.source(o)
-	if s == nil || len(s.byRow) >= maxRows {
+	if s == nil {
 		e.stats.TableLimit++
 		return nil
 	}
@@ -129,44 +139,52 @@ func (e *Encoder) row(name string, t *tableShape, i int32) error {
 		data = append(data, 0, 0, 0, 0)
 		put(data, 4, uint64(s.wire))
 	}
+	var lists sendTemplate // what they need
 	keyEnd := 0
 	for k := range t.plan.fields {
 		f := &t.plan.fields[k]
 		fields = append(fields, scoped{f.ID, f.Len})
 		one := sendPlan{fields: t.plan.fields[k : k+1]}
 		var err error
-		if data, err = e.appendRecord(data, &one, t.cols[k:k+1], i, 0, nil, s); err != nil {
+		if data, err = e.appendRecord(data, &one, t.cols[k:k+1], i, 0, &lists, s); err != nil {
 			return err
 		}
 		if k < t.scope {
 			keyEnd = len(data)
 		}
 	}
-	if len(data) > maxMessage-1024 {
+	of := s.optionsTemplate(e.Version, fields, scope)
+	if of == nil || len(data) > maxMessage-len(of.said.template)-64 {
 		e.stats.TableLimit++
 		return nil
 	}
-	of := s.optionsTemplate(e.Version, fields, scope)
-	if of == nil {
-		e.stats.TableLimit++
-		return nil
+	for _, a := range lists.inner {
+		if s.said(a.Key) == nil {
+			s.say(a)
+		}
 	}
 	key := fmt.Sprintf("%s %d %x", name, of.id, data[:keyEnd])
-	if old := s.byRow[key]; old != nil {
-		if string(old.data) == string(data) {
-			return nil
-		}
-		for n, a := range s.common {
-			if a == old {
-				s.common = append(s.common[:n:n], s.common[n+1:]...)
-				break
-			}
-		}
-	}
-	a := &Announcement{Domain: s.wire, Key: key, set: of.said.set, template: of.said.template, dataID: of.id, data: data}
-	s.byRow[key] = a
-	s.common = append(s.common, a)
-	s.changed()
-	e.stats.TableRows++
+	e.tell(s, &Announcement{Domain: s.wire, Key: key, set: of.said.set, template: of.said.template, dataID: of.id, data: data})
 	return nil
+}
+
+// tell announces a row, if it says something new and there is room for it.
+func (e *Encoder) tell(s *source, a *Announcement) {
+	old, size := s.said(a.Key), len(a.data)
+	if old != nil {
+		if string(old.data) == string(a.data) {
+			return
+		}
+		size -= len(old.data)
+	}
+	if old == nil && (len(s.common) >= maxRows || e.rows >= maxAllRows) || e.rowSize+size > maxRowsSize {
+		e.stats.TableLimit++
+		return
+	}
+	if old == nil {
+		e.rows++
+	}
+	e.rowSize += size
+	s.say(a)
+	e.stats.TableRows++
 }

@@ -19,8 +19,11 @@ func (e *Encoder) values(f *sendField, c *sendColumn, dst []byte, stride int, ro
 		return e.addresses6(f, c, dst, stride, rows)
 	case sendOctets:
 		for r, i := range rows {
-			p := dst[r*stride : r*stride+int(f.Len)]
-			clear(p[copy(p, c.vec.BytesEntry(c.at(int(i)))):])
+			p, value := dst[r*stride:r*stride+int(f.Len)], c.vec.BytesEntry(c.at(int(i)))
+			if len(value) > len(p) {
+				e.stats.Clamped++
+			}
+			clear(p[copy(p, value):])
 		}
 		return nil
 	}

@@ -1,6 +1,7 @@
 package netflow
 
 import (
+	"math"
 	"net/netip"
 
 	"nfpipe/lib/column"
@@ -10,23 +11,31 @@ import (
 
 // splitter reads what decides about the group of a record.
 type splitter struct {
-	e                                                        *Encoder
-	codes                                                    *column.Vec
-	exporter, domain, interval, space, sampler, engine, unit *sendColumn
-	has                                                      [flow.MaxShapes]uint8 // which of them a shape has
-	addresses                                                []netip.Addr          // of the exporter's entries
-	plain                                                    bool                  // the shape alone decides
+	e                                                                  *Encoder
+	codes                                                              *column.Vec
+	exporter, domain, interval, space, sampler, selector, engine, unit *sendColumn
+
+	has       [flow.MaxShapes]uint8 // which of them a shape has
+	addresses []netip.Addr          // of the exporter's entries
+	plain     bool                  // the shape alone decides
 }
 
 const (
 	hasExporter = 1 << iota
 	hasDomain
-	hasRate
+	hasInterval
+	hasSpace
 	hasSampler
+	hasSelector
 	hasEngine
 	hasUnit
-	hasReverse // packets of the reverse direction
 )
+
+// reverseCounters are the columns that tell whether the reverse direction of a biflow had packets,
+// the first that a record has.
+var reverseCounters = []flow.Key{
+	{ID: ie.New(ie.ReversePEN, 2)}, {ID: ie.New(ie.ReversePEN, 86)}, {ID: ie.New(ie.ReversePEN, 1)}, {ID: ie.New(ie.ReversePEN, 85)},
+}
 
 // split puts the selected records into groups.
 func (e *Encoder) split() error {
@@ -56,7 +65,7 @@ func (e *Encoder) split() error {
 		}
 	}
 	e.stats.Records += uint64(e.b.Selected())
-	return e.mirrors(&s)
+	return e.mirrors()
 }
 
 // group finds or makes a group.
@@ -80,7 +89,6 @@ func (s *splitter) load() error {
 	if s.codes, err = e.b.ShapeCodes(); err != nil {
 		return err
 	}
-	reverse := flow.Key{ID: ie.New(ie.ReversePEN, 2)}
 	for _, f := range []struct {
 		to  **sendColumn
 		key flow.Key
@@ -89,16 +97,15 @@ func (s *splitter) load() error {
 	}{
 		{&s.exporter, keyExporter, hasExporter, true},
 		{&s.domain, keyDomain, hasDomain, true},
-		{&s.interval, keyInterval, hasRate, true},
-		{&s.space, keySpace, 0, true},
-		{&s.sampler, keySelector, hasSampler, e.Version == 10},
+		{&s.interval, keyInterval, hasInterval, true},
+		{&s.space, keySpace, hasSpace, true},
 		{&s.sampler, keySampler, hasSampler, e.Version >= 9},
+		{&s.selector, keySelector, hasSelector, e.Version >= 9},
 		{&s.engine, keyEngine, hasEngine, e.Version == 5},
 		{&s.unit, keyEngineID, hasUnit, e.Version == 5},
-		{new(*sendColumn), reverse, hasReverse, e.Version < 10},
 	} {
 		i := e.b.Find(f.key)
-		if i < 0 || !f.on || *f.to != nil {
+		if i < 0 || !f.on {
 			continue
 		}
 		if *f.to, err = e.column(i); err != nil {
@@ -110,16 +117,13 @@ func (s *splitter) load() error {
 			}
 		}
 	}
-	if s.interval == nil || s.space == nil {
-		s.interval = nil
-	}
 	if s.exporter != nil {
 		for n := range s.exporter.vec.Entries() {
 			s.addresses = append(s.addresses, s.exporter.vec.AddrEntry(n))
 		}
 	}
 	s.plain = true
-	for _, c := range []*sendColumn{s.exporter, s.domain, s.interval, s.space, s.sampler, s.engine, s.unit} {
+	for _, c := range []*sendColumn{s.exporter, s.domain, s.interval, s.space, s.sampler, s.selector, s.engine, s.unit} {
 		s.plain = s.plain && (c == nil || c.vec.Form == column.Const)
 	}
 	return nil
@@ -133,6 +137,9 @@ func (c *sendColumn) at(i int) int {
 	return c.vec.Entry(i)
 }
 
+// int is the number of record i.
+func (c *sendColumn) int(i int) uint64 { return c.vec.Ints[c.at(i)] }
+
 func (s *splitter) key(i int, shape uint8) groupKey {
 	k := groupKey{shape: shape}
 	has := s.has[shape]
@@ -140,22 +147,25 @@ func (s *splitter) key(i int, shape uint8) groupKey {
 		k.exporter = s.addresses[s.exporter.at(i)]
 	}
 	if has&hasDomain != 0 {
-		k.domain = uint32(s.domain.vec.Ints[s.domain.at(i)])
+		k.domain = uint32(s.domain.int(i))
 	}
-	if has&hasRate != 0 && s.interval != nil {
-		k.interval = uint32(s.interval.vec.Ints[s.interval.at(i)])
-		k.space = uint32(s.space.vec.Ints[s.space.at(i)])
+	if has&(hasInterval|hasSpace) == hasInterval|hasSpace {
+		k.interval = uint32(min(s.interval.int(i), math.MaxUint32))
+		k.space = uint32(min(s.space.int(i), math.MaxUint32))
 		if k.interval == 0 || k.space == 0 {
 			k.rate = rate{}
 		}
 	}
-	if has&hasSampler != 0 {
-		k.sampler = s.sampler.vec.Ints[s.sampler.at(i)] + 1
+	switch {
+	case has&hasSelector != 0:
+		k.sampler = sampler{302, s.selector.int(i)}
+	case has&hasSampler != 0:
+		k.sampler = sampler{48, s.sampler.int(i)}
 	}
 	if s.e.Version == 5 {
 		engine := k.domain
 		if has&(hasEngine|hasUnit) == hasEngine|hasUnit {
-			engine = uint32(s.engine.vec.Ints[s.engine.at(i)]&0xff<<8 | s.unit.vec.Ints[s.unit.at(i)]&0xff)
+			engine = uint32(s.engine.int(i)&0xff<<8 | s.unit.int(i)&0xff)
 		}
 		k.domain = engine & 0xffff
 	}
@@ -167,27 +177,24 @@ func (s *splitter) key(i int, shape uint8) groupKey {
 
 // mirrors adds, for versions whose records have one direction, groups of the reverse directions
 // of biflows that have packets.
-func (e *Encoder) mirrors(s *splitter) error {
+func (e *Encoder) mirrors() error {
 	if e.Version == 10 {
 		return nil
 	}
-	at := e.b.Find(flow.Key{ID: ie.New(ie.ReversePEN, 2)})
-	if at < 0 {
-		return nil
-	}
-	packets, err := e.column(at)
-	if err != nil {
-		return err
-	}
 	for _, g := range e.groups[:len(e.groups):len(e.groups)] {
-		if s.has[g.shape]&hasReverse == 0 {
+		at := e.reverseCounter(g.shape)
+		if at < 0 {
 			continue
+		}
+		counter, err := e.column(at)
+		if err != nil {
+			return err
 		}
 		k := g.groupKey
 		k.mirror = true
 		var m *group
 		for _, i := range g.rows {
-			if packets.vec.Ints[packets.at(int(i))] > 0 {
+			if counter.int(int(i)) > 0 {
 				if m == nil {
 					m = e.group(k)
 				}
@@ -196,6 +203,17 @@ func (e *Encoder) mirrors(s *splitter) error {
 		}
 	}
 	return nil
+}
+
+// reverseCounter is the column that tells whether records of a shape have a reverse direction, or
+// -1.
+func (e *Encoder) reverseCounter(shape uint8) int {
+	for _, k := range reverseCounters {
+		if at := e.b.Find(k); at >= 0 && e.b.Cols[at].Shapes>>shape&1 != 0 {
+			return at
+		}
+	}
+	return -1
 }
 
 // source is how an origin is sent. Domains of different exporters may have the same number: the
@@ -208,7 +226,10 @@ func (e *Encoder) source(o origin) *source {
 	if len(e.origins) >= maxOrigins {
 		return nil
 	}
-	s := &source{origin: o, wire: o.domain, templates: map[string]*sendTemplate{}, next: minData, byRow: map[string]*Announcement{}}
+	s := &source{
+		origin: o, wire: o.domain, templates: map[string]*sendTemplate{}, next: minData, at: map[string]int{},
+		rated: map[rated]*Announcement{}, samplers: map[sampler]bool{}, heads: map[string][]inner{},
+	}
 	if !e.NoExporter && e.Version > 1 {
 		last := ^uint32(0)
 		if e.Version == 5 {
