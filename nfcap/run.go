@@ -16,6 +16,7 @@ import (
 	"nfpipe/lib/collect"
 	"nfpipe/lib/format"
 	"nfpipe/lib/stream"
+	"nfpipe/lib/transport"
 )
 
 // runner is nfcap at work.
@@ -116,6 +117,7 @@ func (r *runner) run(ready func() error) error {
 type input interface {
 	workers() int
 	drops() uint64
+	targets() []transport.RelayStats
 	receive(*collect.Collector) error // until it ends or is told to
 	close()
 }
