@@ -69,6 +69,7 @@ type liveMeter struct {
 	c     *config
 	queue liveSink // before stdout, unless that is a terminal
 
+	stats *cli.Stats
 	meter *meter.Meter
 	cols  *meter.Columns
 	out   output
@@ -80,7 +81,7 @@ type liveMeter struct {
 
 // newLiveMeter begins the output; stop is called when that is broken.
 func newLiveMeter(env *cli.Env, c *config, stop func()) (*liveMeter, bool) {
-	r := &liveMeter{env: env, c: c, cols: meter.NewColumns(c.columns), flush: c.flush}
+	r := &liveMeter{env: env, c: c, stats: env.Stats(c.stats), cols: meter.NewColumns(c.columns), flush: c.flush}
 	r.meter = meter.New(c.meter, r.emit)
 	if env.StdoutIsTerminal() {
 		r.flush = 0 // lines appear as they come
@@ -144,9 +145,8 @@ func (r *liveMeter) finish(err error, counts capture.Counts, kernel capture.Live
 	if dropped > 0 {
 		r.env.Warnf("%d records were dropped: stdout was slower than they came", dropped)
 	}
-	s := r.env.Stats(r.c.stats)
-	report(s, r.c, counts, r.meter.Stats())
-	s.Add("packets lost by the kernel", int64(kernel.Drops))
-	s.Add("records dropped, stdout too slow", int64(dropped))
-	s.Print()
+	report(r.stats, r.c, counts, r.meter.Stats())
+	r.stats.Add("packets lost by the kernel", int64(kernel.Drops))
+	r.stats.Add("records dropped, stdout too slow", int64(dropped))
+	r.stats.Print()
 }

@@ -16,6 +16,7 @@ import (
 // meterAll meters all captures through one cache, as if they were one. Of captures none of which
 // could be read, nothing is written.
 func meterAll(env *cli.Env, c *config, names []string, out output) {
+	s := env.Stats(c.stats)
 	cols := meter.NewColumns(c.columns)
 	var outErr error
 	emit := func(r *meter.Record) {
@@ -56,7 +57,6 @@ func meterAll(env *cli.Env, c *config, names []string, out output) {
 	if outErr != nil {
 		env.Errorf("stdout: %w", cli.Cause(outErr))
 	}
-	s := env.Stats(c.stats)
 	report(s, c, total, m.Stats())
 	s.Print()
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"nfpipe/lib/capture"
 	"nfpipe/lib/meter"
 	"nfpipe/lib/packet"
@@ -394,6 +396,24 @@ func TestLiveUnknown(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "capture on eth7: no such interface, there are any, lo, ") ||
 		!strings.Contains(err.Error(), ", v1") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Without rights the error says how to give them. The thread ends with the test.
+func TestLiveWithoutRights(t *testing.T) {
+	pair(t)
+	none := [2]unix.CapUserData{}
+	if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = capture.OpenLive(capture.LiveConfig{Interface: "v1"})
+	want := "capture on v1: needs root, or: setcap cap_net_raw,cap_net_admin+ep " + program + " (operation not permitted)"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 
