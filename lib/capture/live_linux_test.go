@@ -214,7 +214,10 @@ func TestLiveQuiet(t *testing.T) {
 		if d := l.await(t, n+1); d > 200*time.Millisecond {
 			t.Errorf("packet %d came after %v", n, d)
 		}
-		if late := sent.UnixNano() - l.packets[n].Time; late > 1e8 || late < -1e8 {
+		l.mu.Lock()
+		came := l.packets[n].Time
+		l.mu.Unlock()
+		if late := sent.UnixNano() - came; late > 1e8 || late < -1e8 {
 			t.Errorf("packet %d has a time %d ns before it was sent", n, late)
 		}
 	}
