@@ -32,7 +32,7 @@ func captured(t *testing.T, name string) string {
 	return string(b)
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -295,7 +295,17 @@ func TestWrongUsage(t *testing.T) {
 		{"-m many", "not a whole number in range"},
 		{"-z=rar", "nfpcap: unknown compression \"rar\"\n"},
 		{"-w x.nf", "hint: nfpcap writes to stdout: nfpcap -r FILE > FILE.nf\n"},
-		{"-i eth0", "tcpdump -w - -i IF | nfpcap -r -"},
+		{"-i v1 -r x.pcap", "nfpcap: either an interface or captures: -i or -r\nhint: nfpcap -i v1\n"},
+		{"-i v1 -i v2", "nfpcap: -i v1 -i v2: one interface, or any\nhint: nfpcap -i any captures on all\n"},
+		{"--interface=", "nfpcap: -i without a name\n"},
+		{"-N", "nfpcap: --no-promisc is for an interface, and there is none\nhint: nfpcap -i eth0 --no-promisc\n"},
+		{"--flush 1s", "--flush is for an interface"},
+		{"-i v1 --snaplen 63", "nfpcap: --snaplen 63\nhint: 64 to 65536 bytes\n"},
+		{"-i v1 --buffer 1023K", "nfpcap: --buffer is too small or too large\nhint: 1M to 1G\n"},
+		{"-i v1 --buffer 2T", "hint: 1M to 1G\n"},
+		{"-i v1 --flush 9ms", "nfpcap: --flush 9ms: at least 10ms\n"},
+		{"-s 0", "nfpcap: -s 0: no packet would be counted\nhint: nfpcap -s 100 counts"},
+		{"-s -1", "-s"},
 		{"-v 9", "hint: nfpcap has no -v; --stats prints statistics\n"},
 	} {
 		r := nfpcap(captured(t, "20_dns.pcap"), strings.Fields(c.args)...)
