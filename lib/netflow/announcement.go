@@ -48,6 +48,7 @@ type announcer struct {
 	p       []byte
 	set     uint16 // that is open, and where it begins
 	at      int
+	record  int // bytes of a record in it
 	records int // of options data
 	count   int // of all records, as NetFlow v9 counts them
 	last    []byte
@@ -69,26 +70,26 @@ func (w *announcer) add(a *Announcement) {
 		w.begin()
 	}
 	if len(w.last) == 0 || &w.last[0] != &a.template[0] {
-		w.open(a.set)
+		w.open(a.set, len(a.template))
 		w.p = append(w.p, a.template...)
 		w.last = a.template
 		w.count++
 	}
 	if a.data != nil {
-		w.open(a.dataID)
+		w.open(a.dataID, len(a.data))
 		w.p = append(w.p, a.data...)
 		w.count++
 		w.records++
 	}
 }
 
-// open begins a set, if it is not that which is open.
-func (w *announcer) open(set uint16) {
+// open begins a set of records of so many bytes, if it is not that which is open.
+func (w *announcer) open(set uint16, record int) {
 	if w.at > 0 && w.set == set {
 		return
 	}
 	w.close()
-	w.set, w.at = set, len(w.p)
+	w.set, w.at, w.record = set, len(w.p), record
 	w.p = binary.BigEndian.AppendUint16(w.p, set)
 	w.p = append(w.p, 0, 0)
 }
@@ -98,8 +99,8 @@ func (w *announcer) close() {
 	if w.at == 0 {
 		return
 	}
-	for w.e.Version == 9 && (len(w.p)-w.at)&3 != 0 {
-		w.p = append(w.p, 0)
+	if w.e.Version == 9 {
+		w.p = padded(w.p, w.at, w.record)
 	}
 	binary.BigEndian.PutUint16(w.p[w.at+2:], uint16(len(w.p)-w.at))
 	w.at = 0

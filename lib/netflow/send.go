@@ -217,13 +217,20 @@ func (m *messenger) finish(p []byte, n int) error {
 		be.PutUint16(p[headerX+2:], uint16(len(p)-headerX))
 		be.PutUint16(p[2:], uint16(len(p)))
 	} else {
-		for len(p)&3 != 0 && len(p) < maxMessage { // RFC 3954 §5.3
-			p = append(p, 0)
-		}
+		p = padded(p, header9, m.p.size)
 		be.PutUint16(p[header9+2:], uint16(len(p)-header9))
 		be.PutUint16(p[2:], uint16(n))
 	}
 	return e.give(m.s, p, n, e.needs(m.s, m.t))
+}
+
+// padded fills up a set of NetFlow v9 that begins at some place to a multiple of four bytes
+// (RFC 3954 §5.3), unless a receiver would take that for a record.
+func padded(p []byte, at, record int) []byte {
+	if n := (at - len(p)) & 3; n < record && len(p)+n <= maxMessage {
+		return append(p, 0, 0, 0)[:len(p)+n]
+	}
+	return p
 }
 
 // template is the one that describes records in such a way, made if it is new; nil if there are
