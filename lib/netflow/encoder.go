@@ -151,7 +151,7 @@ type source struct {
 	at        map[string]int
 	version   int  // of what its messages need
 	rates     bool // it has had a rate
-	rated     map[rated]*Announcement
+	rated     map[rated][]*Announcement
 	samplers  map[sampler]bool
 	heads     map[string][]inner // templates of lists
 }

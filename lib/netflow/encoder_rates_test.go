@@ -77,7 +77,7 @@ func TestEncodeSamplers(t *testing.T) {
 			for _, r := range rows {
 				r.want(t, ie.SamplingSpace, r.get(2), ie.SamplingInterval, 1)
 			}
-			if n := len(c.said); n != 1+1024+1 {
+			if n := len(c.said); n != 1+1024+2 { // the template, and the domain's rate in two ways
 				t.Errorf("version %d: %d announcements in force", version, n)
 			}
 			first := c.in.tables[0].rows[0]

@@ -13,7 +13,7 @@ type sendTemplate struct {
 	said  *Announcement
 	needs []*Announcement
 	inner []*Announcement // templates of lists in its records
-	rate  *Announcement
+	rate  []*Announcement
 	made  int // version of the source that needs is of
 }
 
@@ -268,7 +268,7 @@ func (e *Encoder) needs(s *source, t *sendTemplate) []*Announcement {
 	if t.made == s.version {
 		return t.needs
 	}
-	n := len(s.common) + len(t.inner) + 2
+	n := len(s.common) + len(t.inner) + len(t.rate) + 1
 	if e.needed += n - len(t.needs); e.needed > maxNeeded {
 		for _, s := range e.origins {
 			for _, t := range s.templates {
@@ -278,10 +278,8 @@ func (e *Encoder) needs(s *source, t *sendTemplate) []*Announcement {
 		e.needed = n
 	}
 	t.made = s.version
-	t.needs = append(append(append(make([]*Announcement, 0, n), s.common...), t.inner...), t.said)
-	if t.rate != nil {
-		t.needs = append(t.needs, t.rate)
-	}
+	t.needs = append(append(make([]*Announcement, 0, n), s.common...), t.inner...)
+	t.needs = append(append(t.needs, t.said), t.rate...)
 	return t.needs
 }
 

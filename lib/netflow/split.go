@@ -228,7 +228,7 @@ func (e *Encoder) source(o origin) *source {
 	}
 	s := &source{
 		origin: o, wire: o.domain, templates: map[string]*sendTemplate{}, next: minData, at: map[string]int{},
-		rated: map[rated]*Announcement{}, samplers: map[sampler]bool{}, heads: map[string][]inner{},
+		rated: map[rated][]*Announcement{}, samplers: map[sampler]bool{}, heads: map[string][]inner{},
 	}
 	if !e.NoExporter && e.Version > 1 {
 		last := ^uint32(0)
