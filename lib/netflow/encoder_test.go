@@ -406,15 +406,14 @@ func TestEncodeTimes(t *testing.T) {
 // Every microsecond and nanosecond of a second is found again.
 func TestNTP(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	e := Encoder{}
 	w := work{x: &Exporter{now: arrival}}
 	for range 200_000 {
 		ns := at - uint64(r.Int64N(1e18))
-		if got := w.ntp(e.number(&sendField{form: sendNanos}, ns, 0), 1); got != int64(ns) {
+		if got := w.ntp(rare(&sendField{form: sendNanos}, ns), 1); got != int64(ns) {
 			t.Fatalf("%d ns came as %d", ns, got)
 		}
 		ns = ns / 1000 * 1000
-		x := e.number(&sendField{form: sendMicros}, ns, 0)
+		x := rare(&sendField{form: sendMicros}, ns)
 		if got := w.ntp(x, 1000); got != int64(ns) || x&(1<<11-1) != 0 {
 			t.Fatalf("%d ns came as %d, in µs %x", ns, got, x)
 		}

@@ -110,9 +110,9 @@ func (m *messenger) fixed(rows []int32) error {
 	return nil
 }
 
-func grown(p []byte, n int) []byte {
+func grown[T any](p []T, n int) []T {
 	if cap(p) < n {
-		return make([]byte, n, n+n/2)
+		return make([]T, n, n+n/2)
 	}
 	return p[:n]
 }
