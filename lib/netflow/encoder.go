@@ -114,7 +114,7 @@ type Encoder struct {
 	stats   EncoderStats
 	clock   uptimeClock
 	origins map[origin]*source
-	taken   map[uint32]bool // domains on the wire
+	taken   map[uint32]uint32 // domains on the wire, and one above each from which on to look for a free one
 	plans   map[string]*sendPlan
 	needed  int // announcements in the lists of needs
 	rows    int // of side tables, and their bytes
@@ -173,7 +173,7 @@ func NewEncoder(e Encoding) (*Encoder, error) {
 	}
 	e.Size = min(max(e.Size, 128), maxMessage)
 	return &Encoder{
-		Encoding: e, origins: map[origin]*source{}, taken: map[uint32]bool{}, plans: map[string]*sendPlan{},
+		Encoding: e, origins: map[origin]*source{}, taken: map[uint32]uint32{}, plans: map[string]*sendPlan{},
 		ranks: map[uint64][]int32{}, index: map[groupKey]*group{},
 	}, nil
 }

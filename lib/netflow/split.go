@@ -249,13 +249,15 @@ func (e *Encoder) source(o origin) *source {
 		if e.Version == 5 {
 			last = 0xffff
 		}
-		for n := 0; e.taken[s.wire]; n++ {
-			if n == maxOrigins {
-				return nil
-			}
-			s.wire = (s.wire + 1) & last
+		if len(e.taken) > int(last) {
+			return nil
 		}
-		e.taken[s.wire] = true
+		next, ok := e.taken[s.wire]
+		for first := s.wire; ok; next, ok = e.taken[s.wire] {
+			s.wire = next & last
+			e.taken[first] = s.wire + 1 // all up to there are taken
+		}
+		e.taken[s.wire] = s.wire + 1
 	}
 	if e.Version == 10 && e.Started > 0 {
 		s.announceStart(e.Started)
