@@ -2,7 +2,7 @@
 # make test    every test that needs nothing but Go
 # make check   vet, staticcheck, and the tests under the race detector (needs a C compiler)
 # make demo    the main pipeline on the capture in testdata, step by step
-# make interop the tests again beside nfdump, softflowd and tshark, installed by apt-get if missing
+# make interop the tests again beside nfdump, softflowd, pmacct and tshark, installed by apt-get if missing
 # make bench   the tools beside their peers on the same data; N=1000000 records, LIVE=3 seconds of packets
 # make install the tools, their manual pages and completions, under PREFIX=/usr/local (and DESTDIR)
 # make fuzz    every fuzz target for FUZZTIME=60s
@@ -12,7 +12,8 @@ N ?= 1000000
 LIVE ?= 3
 FUZZTIME ?= 60s
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
-PEERS := nfdump softflowd tshark
+# commands, and Debian's packages that have them
+PEERS := nfdump:nfdump softflowd:softflowd tshark:tshark nfacctd:pmacct tcpreplay:tcpreplay ip:iproute2 mandoc:mandoc
 
 PREFIX ?= /usr/local
 BINDIR = $(DESTDIR)$(PREFIX)/bin
@@ -59,7 +60,8 @@ interop: peers
 
 # nothing is installed when all are there
 peers:
-	@missing=; for p in $(PEERS); do command -v $$p >/dev/null || [ -x /usr/sbin/$$p ] || missing="$$missing $$p"; done; \
+	@missing=; for p in $(PEERS); do \
+		command -v $${p%:*} >/dev/null || [ -x /usr/sbin/$${p%:*} ] || missing="$$missing $${p#*:}"; done; \
 	if [ -n "$$missing" ]; then \
 		[ "$$(id -u)" = 0 ] || { echo "missing:$$missing; run: sudo apt-get install$$missing" >&2; exit 1; }; \
 		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; \

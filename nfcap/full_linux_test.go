@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -25,6 +26,25 @@ func smallDisk(t *testing.T, size string) string {
 		}
 	})
 	return dir
+}
+
+// A kernel that has no pressure stall information, or hides it as containers do, is not worth a word.
+func TestSilent(t *testing.T) {
+	t.Parallel()
+	if out, err := exec.Command("unshare", "-m", "true").CombinedOutput(); err != nil {
+		skip(t, "the right to unshare mounts: "+string(out))
+	}
+	dir := t.TempDir()
+	p := launch{wrap: []string{"unshare", "-m", "sh", "-c", `mount -t tmpfs none /sys/fs/cgroup && exec "$0" "$@"`}}.start(t, "-l", dir)
+	p.signal(syscall.SIGTERM)
+	if code := p.wait(); code != 0 {
+		t.Errorf("code %d", code)
+	}
+	for line := range strings.Lines(p.stderr.String()) {
+		if !strings.Contains(line, ": Ident: ") && !strings.Contains(line, ": Total packets received: 0 ") {
+			t.Errorf("said %q", line)
+		}
+	}
 }
 
 // fill writes a file until there is no room, and returns its name.

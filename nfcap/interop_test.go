@@ -262,6 +262,11 @@ func relayTo(t *testing.T, spoof bool) {
 		}
 	}
 	p.awaits("nfcap_packets_total", len(packets))
+	p.awaits("nfcap_relay_sent_packets_total", 3*len(packets))
+	p.awaits(fmt.Sprintf("nfcap_relay_sent_packets_total{target=%q}", targets[1].LocalAddr()), len(packets))
+	if n := p.metric("nfcap_relay_dropped_packets_total") + p.metric("nfcap_relay_failed_packets_total"); n > 0 {
+		t.Errorf("%d packets were not relayed", n)
+	}
 	p.well()
 	c := stored(t, args[1])
 	c.once(t, 35)

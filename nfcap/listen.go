@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 
 	"nfpipe/lib/collect"
@@ -31,7 +33,7 @@ func (r *runner) listen() (input, error) {
 	for _, e := range r.endpoints {
 		if err := l.open(e); err != nil {
 			l.close()
-			return nil, err
+			return nil, unopened(err, e)
 		}
 	}
 	if err := l.loops(); err != nil {
@@ -39,6 +41,27 @@ func (r *runner) listen() (input, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// hinted is an error with what to do about it.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Hint() string { return h.hint }
+
+// unopened adds to the error of an endpoint what users ask about it.
+func unopened(err error, e transport.Endpoint) error {
+	switch {
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return hinted{err, "no interface of this machine has that address: ip addr shows them all; without -b nfcap listens on all"}
+	case errors.Is(err, syscall.EADDRINUSE):
+		return hinted{err, fmt.Sprintf("ss -anp | grep :%d shows who has the port", e.Port)}
+	case errors.Is(err, syscall.EACCES):
+		return hinted{err, "setcap cap_net_bind_service,cap_net_admin,cap_net_raw+ep $(command -v nfcap) lets others than root open it"}
+	}
+	return err
 }
 
 func (l *listener) open(e transport.Endpoint) error {

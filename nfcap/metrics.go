@@ -12,6 +12,7 @@ import (
 
 	"nfpipe/lib/collect"
 	"nfpipe/lib/flow"
+	"nfpipe/lib/transport"
 )
 
 // listenMetrics opens the address of --metrics, if it was given.
@@ -30,13 +31,14 @@ func (r *runner) listenMetrics() (net.Listener, error) {
 	return l, nil
 }
 
-// serveMetrics serves what the collector counts to Prometheus, and /healthz. Labels are sources
-// and protocols only: what a sender can make up is none.
+// serveMetrics serves what the collector counts to Prometheus, and /healthz. Labels are sources,
+// protocols and the targets of -R only: what a sender can make up is none.
 func (r *runner) serveMetrics(l net.Listener, c *collect.Collector, in input) (stop func()) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/metrics", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 		writeMetrics(w, c.Counts(), in.drops())
+		writeRelays(w, in.targets())
 	})
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
 		if err := c.Health(); err != nil {
@@ -55,6 +57,7 @@ func writeMetrics(w io.Writer, all collect.Counts, drops uint64) {
 	metrics.WriteCounterUint64(w, "nfcap_refused_packets_total", all.Refused)
 	metrics.WriteCounterUint64(w, "nfcap_kernel_dropped_packets_total", drops)
 	metrics.WriteCounterUint64(w, "nfcap_refused_templates_total", all.BadTemplates)
+	metrics.WriteCounterUint64(w, "nfcap_redefined_templates_total", all.Redefined)
 	metrics.WriteGaugeUint64(w, "nfcap_exporters", uint64(all.Exporters))
 	each := func(name string, of func(*collect.SourceCounts) uint64) {
 		for i := range all.Sources {
@@ -80,4 +83,16 @@ func writeMetrics(w io.Writer, all collect.Counts, drops uint64) {
 	eachProto("stored_flows", func(s *collect.SourceCounts) *[flow.Classes]uint64 { return &s.Totals.Flows })
 	eachProto("stored_flow_packets", func(s *collect.SourceCounts) *[flow.Classes]uint64 { return &s.Totals.Packets })
 	eachProto("stored_flow_bytes", func(s *collect.SourceCounts) *[flow.Classes]uint64 { return &s.Totals.Bytes })
+}
+
+// writeRelays tells what became of packets for each target of -R.
+func writeRelays(w io.Writer, all []transport.RelayStats) {
+	each := func(name string, of func(*transport.RelayStats) uint64) {
+		for i := range all {
+			metrics.WriteCounterUint64(w, fmt.Sprintf("nfcap_relay_%s_packets_total{target=%q}", name, all[i].Target), of(&all[i]))
+		}
+	}
+	each("sent", func(s *transport.RelayStats) uint64 { return s.Sent })
+	each("dropped", func(s *transport.RelayStats) uint64 { return s.Dropped })
+	each("failed", func(s *transport.RelayStats) uint64 { return s.Failed })
 }

@@ -88,6 +88,7 @@ func parse(env *cli.Env) (*config, bool) {
 		hint string
 	}{
 		{c.readEndpoints, "nfcap -p 9995 -b 10.0.0.1"},
+		{c.readRelay, "nfcap -p 9995 -l /var/log/netflow -R 10.0.0.9:2055 -A"},
 		{c.readSenders, "nfcap --allow 10.0.0.0/8 -s 1000"},
 		{c.readSources, "nfcap -l /var/log/netflow, or -n core,10.0.0.1,/flows/core"},
 		{c.readStoring, "nfcap -l /var/log/netflow -t 300 -S 1 -w"},
@@ -220,6 +221,10 @@ func (c *config) readEndpoints(o *cli.Options, r *raw) error {
 	if c.read != "" && (o.Changed("port") || o.Changed("listen") || o.Changed("bind")) {
 		return fmt.Errorf("-f reads a capture, so nothing is listened on: leave -p, -b and --listen out")
 	}
+	return nil
+}
+
+func (c *config) readRelay(o *cli.Options, r *raw) error {
 	if c.read != "" && len(*r.relay) > 0 {
 		return fmt.Errorf("-R sends on what arrives: it does not go with -f")
 	}

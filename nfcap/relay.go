@@ -51,6 +51,13 @@ func isOurs(a netip.Addr, ours []net.Addr) bool {
 	})
 }
 
+func (l *listener) targets() []transport.RelayStats {
+	if l.relays == nil {
+		return nil
+	}
+	return l.relays.Stats()
+}
+
 // relayed reports what each target did not get since the report before.
 func (l *listener) relayed() {
 	if l.relays == nil {

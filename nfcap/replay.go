@@ -10,6 +10,7 @@ import (
 	"nfpipe/lib/cli"
 	"nfpipe/lib/collect"
 	"nfpipe/lib/source"
+	"nfpipe/lib/transport"
 )
 
 // replay reads export packets from a capture, as fast as they can be stored. Slots go by the
@@ -62,9 +63,10 @@ func (r *runner) openCapture() (input, error) {
 	return &replay{runner: r, in: f, r: c}, nil
 }
 
-func (p *replay) workers() int  { return 1 }
-func (p *replay) drops() uint64 { return 0 }
-func (p *replay) close()        { p.in.Close() }
+func (p *replay) workers() int                    { return 1 }
+func (p *replay) drops() uint64                   { return 0 }
+func (p *replay) targets() []transport.RelayStats { return nil }
+func (p *replay) close()                          { p.in.Close() }
 
 // errStopped ends reading before the end of the capture.
 var errStopped = errors.New("stopped by a signal before the end of the capture")

@@ -14,6 +14,7 @@ import (
 	"nfpipe/lib/collect"
 	"nfpipe/lib/format"
 	"nfpipe/lib/stream"
+	"nfpipe/lib/transport"
 )
 
 // runner is nfcap at work.
@@ -114,6 +115,7 @@ func (r *runner) run(ready func() error) error {
 type input interface {
 	workers() int
 	drops() uint64
+	targets() []transport.RelayStats
 	receive(*collect.Collector) error // until it ends or is told to
 	close()
 }

@@ -2,7 +2,7 @@
 # Tests IPFIX over SCTP in a kernel that has SCTP: Debian's, booted by qemu with
 # the test binary inside, so that both ends of a connection are there. Nothing is
 # installed and no rights are needed: packages are fetched with apt-get and
-# unpacked into a directory.
+# unpacked into a directory. If qemu is installed that one runs.
 #
 #	nfcap/sctp-qemu.sh [DIR]
 #
@@ -32,7 +32,9 @@ fetch() {
 	[ "$(uname -m)" = x86_64 ] || fail "the virtual machine is an x86_64"
 	kernel=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
 	[ -n "$kernel" ] || fail "apt knows no linux-image-cloud-amd64: run apt-get update"
-	qemu=$(apt-get install -s --reinstall --no-install-recommends qemu-system-x86 busybox-static |
+	want=busybox-static
+	command -v qemu-system-x86_64 >/dev/null || want="$want qemu-system-x86"
+	qemu=$(apt-get install -s --reinstall --no-install-recommends $want |
 		sed -n 's/^Inst \([^ ]*\) .*/\1/p')
 	(cd "$dir/debs" && timeout 600 apt-get download $qemu "$kernel") || fail "apt-get download"
 	for deb in "$dir"/debs/*.deb; do
@@ -74,9 +76,13 @@ INIT
 # boot runs the virtual machine without hardware support, which test machines
 # often have in name only; it takes some seconds.
 boot() {
-	LD_LIBRARY_PATH=$root/usr/lib/x86_64-linux-gnu:$root/lib/x86_64-linux-gnu \
-		timeout "${TIMEOUT:-300}" "$(find "$root" -name qemu-system-x86_64 -type f | head -n 1)" \
-		-L "$root/usr/share/qemu" -L "$root/usr/share/seabios" -L /usr/share/qemu -L /usr/share/seabios \
+	qemu=$(find "$root" -name qemu-system-x86_64 -type f | head -n 1)
+	if [ -n "$qemu" ]; then
+		lib=usr/lib/x86_64-linux-gnu
+		export LD_LIBRARY_PATH="$root/$lib:$root/lib/x86_64-linux-gnu" QEMU_MODULE_DIR="$root/$lib/qemu"
+		set -- -L "$root/usr/share/qemu" -L "$root/usr/share/seabios" -L /usr/share/qemu -L /usr/share/seabios
+	fi
+	timeout "${TIMEOUT:-300}" "${qemu:-qemu-system-x86_64}" "$@" \
 		-accel tcg -smp 2 -m 512 -nodefaults -display none -no-reboot -serial stdio \
 		-kernel "$(find "$root/boot" -name 'vmlinuz-*' | head -n 1)" -initrd "$dir/initrd" \
 		-append 'console=ttyS0 quiet panic=-1' </dev/null

@@ -234,8 +234,8 @@ func TestCannotOpen(t *testing.T) {
 	defer taken.Close()
 	port := fmt.Sprint(taken.LocalAddr().(*net.UDPAddr).Port)
 	for _, c := range []struct{ args, says string }{
-		{"-b 127.0.0.1 -p " + port, "address already in use"},
-		{"-b 192.0.2.77 -p 9", "cannot assign requested address"},
+		{"-b 127.0.0.1 -p " + port, "address already in use\nhint: ss -anp | grep :" + port + " shows"},
+		{"-b 192.0.2.77 -p 9995", "cannot assign requested address\nhint: no interface of this machine has that address"},
 		{"-b no-such-interface0", "no-such-interface0"},
 		{"-f /nonexistent.pcap", "/nonexistent.pcap: no such file"},
 		{"-f /dev/null", "/dev/null: "},

@@ -61,6 +61,8 @@ func TestMetrics(t *testing.T) {
 	for name, want := range map[string]int{
 		"nfcap_packets_total":                                      12,
 		"nfcap_refused_packets_total":                              0,
+		"nfcap_refused_templates_total":                            0,
+		"nfcap_redefined_templates_total":                          0,
 		"nfcap_exporters":                                          1,
 		"nfcap_kernel_dropped_packets_total":                       0,
 		`nfcap_stored_records_total{source="edge"}`:                330,

@@ -55,11 +55,12 @@ was cut off or damaged.
 `
 
 type config struct {
-	read                         *[]string
-	meter                        meter.Config
-	decap                        int
-	mac, noHistory, plain, stats bool
-	compress                     string
+	read                    *[]string
+	meter                   meter.Config
+	decap                   int
+	columns                 meter.ColumnOptions
+	noHistory, plain, stats bool
+	compress                string
 }
 
 func main() {
@@ -161,7 +162,7 @@ func (c *config) words(env *cli.Env, track, tunnel, fat string) bool {
 			env.Hintf("-o fat keeps MAC addresses")
 			return false
 		}
-		c.mac = true
+		c.columns.MAC = true
 	}
 	return true
 }

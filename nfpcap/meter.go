@@ -21,7 +21,7 @@ type output interface {
 
 // meterAll meters all captures through one cache, as if they were one.
 func meterAll(env *cli.Env, c *config, names []string, out output) {
-	cols := meter.NewColumns(c.mac)
+	cols := meter.NewColumns(c.columns)
 	var outErr error
 	emit := func(r *meter.Record) {
 		for outErr == nil && !cols.Add(r) {

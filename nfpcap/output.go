@@ -26,7 +26,7 @@ func newFrames(env *cli.Env, c *config) (*frames, bool) {
 		return nil, false
 	}
 	f := &frames{w: stream.NewWriter(env.Stdout), comp: comp, full: make(chan *meter.Columns), empty: make(chan *meter.Columns, 1), done: make(chan struct{})}
-	f.empty <- meter.NewColumns(c.mac)
+	f.empty <- meter.NewColumns(c.columns)
 	if !c.plain {
 		f.head.Created = cli.Now()
 		if env.Keeps(c.noHistory) {

@@ -15,7 +15,7 @@ import (
 // shared is the folder of test data beside the checkout.
 const shared = "../../../shared/data"
 
-func skip(t *testing.T, missing string) {
+func skip(t testing.TB, missing string) {
 	t.Helper()
 	if os.Getenv("NFPIPE_REQUIRE") == "all" {
 		t.Fatalf("missing: %s", missing)

@@ -5,7 +5,8 @@ import "fmt"
 // Counts is what was received and stored since the collector began.
 type Counts struct {
 	Packets, Refused uint64
-	BadTemplates     uint64 // of the exporters that are remembered
+	BadTemplates     uint64 // that were refused
+	Redefined        uint64 // templates that an exporter changed
 	Exporters        int
 	Sources          []SourceCounts
 }
@@ -25,6 +26,8 @@ func (c *Collector) Counts() Counts {
 	for _, w := range c.workers {
 		w.mu.Lock()
 		out.Refused += w.refused
+		out.BadTemplates += w.bad
+		out.Redefined += w.redefined
 		out.Exporters += len(w.exporters) + len(w.sessions)
 		for s, l := range w.gone {
 			t := open[s]
@@ -37,6 +40,7 @@ func (c *Collector) Counts() Counts {
 			open[x.source] = t
 			if x.netflow != nil {
 				out.BadTemplates += x.netflow.Stats.BadTemplates
+				out.Redefined += x.netflow.Stats.Redefined
 			}
 		})
 		w.mu.Unlock()

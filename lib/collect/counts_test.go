@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"nfpipe/lib/flow"
 	"nfpipe/lib/stream"
 )
 
@@ -226,6 +227,31 @@ func TestComplaints(t *testing.T) {
 	}
 	if n := len(log.all); n != 2*limitErrors {
 		t.Errorf("%d lines about 4,000 senders", n)
+	}
+	check(t, c.Close())
+}
+
+// A template that changes is told of with both layouts, and counted even when its exporter is
+// forgotten, as a refused one is.
+func TestRedefined(t *testing.T) {
+	var log lines
+	c := New(Config{Sources: &Sources{One: &Source{Ident: "x", Store: newMemory()}}, Log: log.add, Limits: Limits{Exporters: 1}}, time.Unix(0, 0))
+	give(c, v9(1000, 1, true), alice, 1e18)
+	give(c, v9(1000, 2, true), alice, 1e18)
+	give(c, message9(1000, 3, words(0, 16, 300, 2, 8, 4, 599, 2)), alice, 1e18)
+	give(c, message9(1000, 4, words(0, 12, 100, 1, 8, 4)), alice, 1e18)
+	for range 2 {
+		if n := c.Counts(); n.Redefined != 1 || n.BadTemplates != 1 || n.Exporters != 1 {
+			t.Errorf("%+v", n)
+		}
+		give(c, v5(0, 1), bob, 1e18+2*second)
+	}
+	if log.count("192.0.2.1: template 300 of domain 0 was redefined: sourceIPv4Address(4) 0/599(2), before sourceIPv4Address(4) destinationIPv4Address(4)") != 1 {
+		t.Errorf("%q", log.all)
+	}
+	many := make([]flow.Elem, 70)
+	if got := layout(many); !strings.HasSuffix(got, " and 6 more") {
+		t.Errorf("%q", got)
 	}
 	check(t, c.Close())
 }

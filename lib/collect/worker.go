@@ -2,7 +2,9 @@ package collect
 
 import (
 	"container/list"
+	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 
 	"nfpipe/lib/flow"
@@ -26,6 +28,8 @@ type worker struct {
 	layouts   netflow.Layouts
 	refused   uint64
 	now       int64
+
+	bad, redefined uint64 // templates of exporters that had to go
 }
 
 // settleAfter is when a sender that is heard again is no longer new, in nanoseconds. New ones
@@ -120,7 +124,26 @@ func (w *worker) netflow(x *exporter, reliable bool) netflow.Config {
 		Lifetime: int64(w.c.config.Lifetime), Limits: w.c.config.Limits.Exporter,
 		Table: func(name string, keys int, b *flow.Batch) {
 			w.table(x.source, stream.Table{Name: name, Keys: keys, Batch: b})
+		},
+		Redefined: func(domain uint32, id uint16, before, after []flow.Elem) {
+			w.complain(x, fmt.Errorf("template %d of domain %d was redefined: %s, before %s", id, domain, layout(after), layout(before)))
 		}}
+}
+
+// layout is the fields of a template, each an element and its length; of many the first.
+func layout(fields []flow.Elem) string {
+	const most = 64
+	var b strings.Builder
+	for i, f := range fields[:min(len(fields), most)] {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		fmt.Fprintf(&b, "%v(%d)", f.ID, f.Len)
+	}
+	if n := len(fields) - most; n > 0 {
+		fmt.Fprintf(&b, " and %d more", n)
+	}
+	return b.String()
 }
 
 // isSflow and isNetflow look at the version of a packet: a word of sFlow, half a word of the
@@ -184,6 +207,10 @@ func (w *worker) addGone(x *exporter) {
 	l := w.gone[x.source]
 	l.add(x.unseen())
 	w.gone[x.source] = l
+	if x.netflow != nil {
+		w.bad += x.netflow.Stats.BadTemplates
+		w.redefined += x.netflow.Stats.Redefined
+	}
 }
 
 // unseen is what an exporter has sent and lost in this slot.

@@ -11,11 +11,19 @@ import (
 
 // Columns puts records into a flow.Builder. Which elements a record gets follows from what
 // its packets had: ports or ICMP type and code, TCP flags, VLAN tags, MPLS labels, IPv6 flow
-// label; MAC addresses only when asked for.
+// label; and what ColumnOptions say.
 type Columns struct {
 	b       *flow.Builder
-	mac     bool
+	opt     ColumnOptions
 	layouts map[traits]*layout
+}
+
+// ColumnOptions is what records have besides what their packets had. The zero value adds nothing.
+type ColumnOptions struct {
+	MAC       bool   // source and destination MAC address
+	Sample    uint32 // Config.Sample: from 2 on, the sampling interval and space
+	Interface uint32 // the number of the interface that was captured: ingressInterface, 0: none
+	MaxLabels int    // keep the first so many MPLS labels; 0: all, below 0: none
 }
 
 // traits is what decides the shape of a record.
@@ -31,8 +39,8 @@ type layout struct {
 }
 
 // NewColumns returns columns with an empty builder.
-func NewColumns(mac bool) *Columns {
-	return &Columns{b: flow.NewBuilder(), mac: mac, layouts: map[traits]*layout{}}
+func NewColumns(o ColumnOptions) *Columns {
+	return &Columns{b: flow.NewBuilder(), opt: o, layouts: map[traits]*layout{}}
 }
 
 // Add appends a record. It reports false when a batch has to be taken first; then nothing was
@@ -41,7 +49,7 @@ func (c *Columns) Add(r *Record) bool {
 	if c.b.Full() {
 		return false
 	}
-	t := traitsOf(r)
+	t := c.traits(r)
 	l := c.layouts[t]
 	if l == nil {
 		var ok bool
@@ -72,7 +80,7 @@ func (c *Columns) Reset() {
 	clear(c.layouts)
 }
 
-func traitsOf(r *Record) traits {
+func (c *Columns) traits(r *Record) traits {
 	t := traits{family: r.Family, labels: r.Labels.Depth, bi: r.Biflow, tcp: r.Proto == packet.ProtoTCP}
 	t.icmp = r.Proto == packet.ProtoICMP || r.Proto == packet.ProtoICMPv6
 	t.ports = r.HasPorts && !t.icmp
@@ -82,6 +90,9 @@ func traitsOf(r *Record) traits {
 		if r.VLAN[1] != 0 {
 			t.vlans++
 		}
+	}
+	if n := c.opt.MaxLabels; n != 0 {
+		t.labels = min(t.labels, uint8(min(max(n, 0), packet.MaxLabels)))
 	}
 	t.label = r.FlowLabel != 0
 	t.back = r.Biflow && r.Reverse.Packets > 0
@@ -111,7 +122,7 @@ func (c *Columns) layout(t traits) (*layout, bool) {
 	case t.icmp:
 		es = append(es, number(139, typeCode))
 	}
-	es = append(es, direction(t.tcp, t.family == 6 && t.label, c.mac, 0, func(r *Record) *Direction { return &r.Direction })...)
+	es = append(es, direction(t.tcp, t.family == 6 && t.label, c.opt.MAC, 0, func(r *Record) *Direction { return &r.Direction })...)
 	es = append(es, number(136, func(r *Record) uint64 { return uint64(r.End) }))
 	if t.vlans > 0 {
 		es = append(es, number(58, func(r *Record) uint64 { return uint64(r.VLAN[0]) }))
@@ -130,7 +141,15 @@ func (c *Columns) layout(t traits) (*layout, bool) {
 		es = append(es, number(239, func(*Record) uint64 { return 1 })) // initiator
 	}
 	if t.back {
-		es = append(es, direction(t.tcp, false, c.mac, ie.New(ie.ReversePEN, 0), func(r *Record) *Direction { return &r.Reverse })...)
+		es = append(es, direction(t.tcp, false, c.opt.MAC, ie.New(ie.ReversePEN, 0), func(r *Record) *Direction { return &r.Reverse })...)
+	}
+	if n := c.opt.Interface; n != 0 {
+		es = append(es, number(10, func(*Record) uint64 { return uint64(n) }))
+	}
+	if n := c.opt.Sample; n > 1 {
+		es = append(es,
+			number(ie.SamplingInterval, func(*Record) uint64 { return 1 }),
+			number(ie.SamplingSpace, func(*Record) uint64 { return uint64(n - 1) }))
 	}
 	shape := make(flow.Shape, len(es))
 	out := &layout{}

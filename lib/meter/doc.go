@@ -14,7 +14,10 @@
 // Later fragments of a datagram count to the flow of its first, which has the
 // ports; those that come before it wait for at most 15 seconds of the packets'
 // clock, then they count to a flow with ports 0. Every packet given to Add is in
-// exactly one record, unless the filter refused it.
+// exactly one record, unless the filter refused it or sampling passed it over.
+//
+// Advance moves the clock where no packets do: a flow leaves in the second after its timeout has
+// passed, at the begin of a second, or of an interval if Timeouts have one.
 //
 // Hostile input: the number of entries is bounded by Config.MaxFlows, fragmented
 // datagrams and waiting fragments by constants; what would exceed them evicts the

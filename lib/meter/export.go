@@ -12,8 +12,17 @@ func (m *Meter) export(n uint32, e *entry, reason EndReason) {
 	m.table.remove(n)
 }
 
-// emitEntry makes the records of an entry.
+// emitEntry emits the records of an entry that is to be forgotten.
 func (m *Meter) emitEntry(n uint32, e *entry, reason EndReason) {
+	m.stats.Records += uint64(m.records(n, e, reason, m.emit))
+	if e.state&labelled != 0 {
+		delete(m.labels, n*2)
+		delete(m.labels, n*2+1)
+	}
+}
+
+// records makes the records of an entry and returns how many there are.
+func (m *Meter) records(n uint32, e *entry, reason EndReason, emit func(*Record)) int {
 	r := &m.record
 	*r = Record{Family: e.family, Proto: e.proto, End: reason, HasPorts: e.state&portsKnown != 0}
 	forward := e.state&flipped == 0
@@ -21,9 +30,7 @@ func (m *Meter) emitEntry(n uint32, e *entry, reason EndReason) {
 	var labels [2]Labels
 	if e.state&labelled != 0 {
 		for d := range labels {
-			at := n*2 + uint32(d)
-			labels[d] = m.labels[at]
-			delete(m.labels, at)
+			labels[d] = m.labels[n*2+uint32(d)]
 		}
 	}
 	r.Direction, r.Labels = e.dir[0], labels[0]
@@ -31,15 +38,14 @@ func (m *Meter) emitEntry(n uint32, e *entry, reason EndReason) {
 		r.Biflow = true
 		r.Reverse, r.ReverseLabels = e.dir[1], labels[1]
 	}
-	m.stats.Records++
-	m.emit(r)
+	emit(r)
 	if m.config.Biflow || e.dir[1].Packets == 0 {
-		return
+		return 1
 	}
 	r.ends(e, !forward)
 	r.Direction, r.Labels = e.dir[1], labels[1]
-	m.stats.Records++
-	m.emit(r)
+	emit(r)
+	return 2
 }
 
 // ends sets addresses and ports: from a to b if forward.

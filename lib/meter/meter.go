@@ -37,12 +37,18 @@ type Config struct {
 	// Filter keeps the packets for which it returns true. Later fragments
 	// have their ports by then.
 	Filter func(*packet.Packet) bool
+
+	// Sample counts one packet in so many of those that the filter keeps: the
+	// first, then the one after Sample-1 others. Below 2 all are counted.
+	// Counters are not scaled; see ColumnOptions.
+	Sample uint32
 }
 
 // Stats of a Meter.
 type Stats struct {
 	Packets, Bytes uint64 // counted into flows
 	Filtered       uint64 // packets that the filter refused
+	Unsampled      uint64 // packets that sampling passed over
 	Fragments      uint64
 	Unresolved     uint64 // later fragments counted without ports
 	Flows          uint64 // entries made
@@ -62,8 +68,9 @@ type Meter struct {
 	emit   func(*Record)
 	stats  Stats
 
-	clock      int64 // seconds
-	nextSecond int64 // nanoseconds at which the clock advances
+	clock      int64  // seconds
+	nextSecond int64  // nanoseconds at which the clock advances
+	skip       uint32 // packets to pass over before one is sampled
 	lateBefore int64
 	late       int
 
@@ -169,6 +176,9 @@ func (m *Meter) update(p *packet.Packet, k *key) {
 		m.stats.Filtered++
 		return
 	}
+	if m.config.Sample > 1 && !m.sampled() {
+		return
+	}
 	m.stats.Packets++
 	m.stats.Bytes += uint64(p.Bytes)
 	n, ok := m.table.find(k, p)
@@ -201,6 +211,16 @@ func (m *Meter) update(p *packet.Packet, k *key) {
 	if p.MPLSDepth > 0 {
 		m.label(n, e, d, p)
 	}
+}
+
+func (m *Meter) sampled() bool {
+	if m.skip > 0 {
+		m.skip--
+		m.stats.Unsampled++
+		return false
+	}
+	m.skip = m.config.Sample - 1
+	return true
 }
 
 const (
@@ -323,6 +343,24 @@ func (m *Meter) Flush() {
 	}
 	m.table.reset()
 	m.wheel = wheel{}
+}
+
+// Clear forgets all entries without a record, and the fragments that wait.
+func (m *Meter) Clear() {
+	m.frags = fragments{}
+	clear(m.labels)
+	m.table.reset()
+	m.wheel = wheel{}
+}
+
+// Each calls f with the records of all entries as they are now, in the order of Flush, which
+// have no end reason. The entries stay. f must not keep the pointer, nor use the Meter.
+func (m *Meter) Each(f func(*Record)) {
+	for n := range m.table.made {
+		if e := m.table.at(n); e.family != 0 {
+			m.records(n, e, 0, f)
+		}
+	}
 }
 
 // Stats returns the counts so far.

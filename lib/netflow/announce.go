@@ -181,6 +181,9 @@ func (x *Exporter) learn(d *domain, id uint16, fields []flow.Elem, scope int, op
 	if old != nil {
 		if !old.restored {
 			x.Stats.Redefined++
+			if x.config.Redefined != nil {
+				x.config.Redefined(d.id, id, old.fields, t.fields)
+			}
 		}
 		x.forget(d, id)
 	}

@@ -18,6 +18,8 @@ type Config struct {
 	// Table takes options data: a side table and the number of elements that are its key. The
 	// batch is valid during the call. Nil drops them.
 	Table func(name string, keys int, b *flow.Batch)
+	// Redefined is told of a template that the exporter changed in this run; nil is not.
+	Redefined func(domain uint32, id uint16, before, after []flow.Elem)
 	// Rate is used for records whose exporter announces none; Force even if it does. 0 is none.
 	Rate, Force uint32
 	// Reliable says that messages come in order and without loss (TCP, TLS, SCTP): templates

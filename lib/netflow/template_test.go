@@ -1,15 +1,21 @@
 package netflow
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
+	"nfpipe/lib/flow"
 	"nfpipe/lib/ie"
 )
 
 // TestRedefinition changes templates: the one that was last announced holds, across kinds.
 func TestRedefinition(t *testing.T) {
-	s := newSession(t, Config{})
+	var told []string
+	s := newSession(t, Config{Redefined: func(domain uint32, id uint16, before, after []flow.Elem) {
+		told = append(told, fmt.Sprint(domain, id, before, after))
+	}})
 	s.send(v9(1, set(0, tmpl(256, el(1, 4))), set(256, uint32(1))),
 		v9(2, set(0, tmpl(256, el(2, 4))), set(256, uint32(2))),
 		v9(3, set(0, tmpl(256, el(2, 4))), set(256, uint32(3))), // the same once more
@@ -25,6 +31,10 @@ func TestRedefinition(t *testing.T) {
 	rows[3].want(t, 2, 5, 1, 6)
 	if got := s.x.Stats; got.Redefined != 3 || got.Templates != 5 || got.Options != 1 || s.x.templates != 1 {
 		t.Errorf("%+v", got)
+	}
+	a, b, options, c := []flow.Elem{el(1, 4)}, []flow.Elem{el(2, 4)}, []flow.Elem{el(144, 2), el(34, 2)}, []flow.Elem{el(2, 2), el(1, 2)}
+	if want := []string{fmt.Sprint(testDomain, 256, a, b), fmt.Sprint(testDomain, 256, b, options), fmt.Sprint(testDomain, 256, options, c)}; !slices.Equal(told, want) {
+		t.Errorf("told of %q, want %q", told, want)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // RelayOptions says how to relay.
 type RelayOptions struct {
 	Spoof bool // send from the address and port that a packet came from; needs root
-	Queue int  // bytes that may wait for each target; 0: 4 MiB
+	Queue int  // bytes that may wait for each target; 0: 32 MiB
 }
 
 // Relay sends packets on to its targets. A target that does not take them in time
@@ -37,7 +37,7 @@ type RelayStats struct {
 }
 
 const (
-	defaultQueue = 4 << 20
+	defaultQueue = 32 << 20
 	closeTime    = 2 * time.Second // for what waits when a relay is closed
 )
 
