@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"nfpipe/lib/flow"
 	"nfpipe/lib/ie"
@@ -48,6 +49,7 @@ type announcer struct {
 	p       []byte
 	set     uint16 // that is open, and where it begins
 	at      int
+	record  int // bytes of a record in it
 	records int // of options data
 	count   int // of all records, as NetFlow v9 counts them
 	last    []byte
@@ -69,26 +71,26 @@ func (w *announcer) add(a *Announcement) {
 		w.begin()
 	}
 	if len(w.last) == 0 || &w.last[0] != &a.template[0] {
-		w.open(a.set)
+		w.open(a.set, len(a.template))
 		w.p = append(w.p, a.template...)
 		w.last = a.template
 		w.count++
 	}
 	if a.data != nil {
-		w.open(a.dataID)
+		w.open(a.dataID, len(a.data))
 		w.p = append(w.p, a.data...)
 		w.count++
 		w.records++
 	}
 }
 
-// open begins a set, if it is not that which is open.
-func (w *announcer) open(set uint16) {
+// open begins a set of records of so many bytes, if it is not that which is open.
+func (w *announcer) open(set uint16, record int) {
 	if w.at > 0 && w.set == set {
 		return
 	}
 	w.close()
-	w.set, w.at = set, len(w.p)
+	w.set, w.at, w.record = set, len(w.p), record
 	w.p = binary.BigEndian.AppendUint16(w.p, set)
 	w.p = append(w.p, 0, 0)
 }
@@ -98,8 +100,8 @@ func (w *announcer) close() {
 	if w.at == 0 {
 		return
 	}
-	for w.e.Version == 9 && (len(w.p)-w.at)&3 != 0 {
-		w.p = append(w.p, 0)
+	if w.e.Version == 9 {
+		w.p = padded(w.p, w.at, w.record)
 	}
 	binary.BigEndian.PutUint16(w.p[w.at+2:], uint16(len(w.p)-w.at))
 	w.at = 0
@@ -250,30 +252,48 @@ func (e *Encoder) announceRate(s *source, t *sendTemplate, g *group) bool {
 			k.sampler = sampler{}
 		}
 	}
-	a := s.rated[k]
-	if a == nil {
-		key := "rate"
-		if k.sampler != (sampler{}) {
-			key = fmt.Sprint("sampler ", k.element, " ", k.number)
-		}
-		if a = s.options(e.Version, key, 1, k.fields(e.Version, s.wire)); a == nil {
+	said := s.rated[k]
+	if said == nil {
+		if said = e.rates(s, k); said == nil {
 			return false
 		}
 		if len(s.rated) >= maxRates {
 			clear(s.rated)
 		}
-		s.rated[k] = a
+		s.rated[k] = said
 	}
-	if t.rate != a {
-		t.rate, t.made = a, -1
+	if len(t.rate) == 0 || t.rate[0] != said[0] {
+		t.rate, t.made = said, -1
 	}
 	return true
 }
 
+// rates makes what announces a rate; nil if there is no template left. That of a domain is told in
+// two ways: nfcapd 1.7.1 takes element 34 if it stands alone, and nothing else. It comes first, for
+// it may be rounded, and the last that a receiver understands is the one that holds.
+func (e *Encoder) rates(s *source, k rated) []*Announcement {
+	domain := optionsField{149, 4, uint64(s.wire)} // NetFlow v9: the system
+	var said []*Announcement
+	key := "rate"
+	if k.sampler == (sampler{}) {
+		all := uint64(k.interval) + uint64(k.space)
+		nearest := (all + uint64(k.interval)/2) / uint64(k.interval)
+		fields := []optionsField{domain, {34, 4, min(nearest, math.MaxUint32)}}
+		said = append(said, s.options(e.Version, "interval", 1, fields))
+	} else {
+		key = fmt.Sprint("sampler ", k.element, " ", k.number)
+	}
+	said = append(said, s.options(e.Version, key, 1, k.fields(e.Version, domain)))
+	if slices.Contains(said, nil) {
+		return nil
+	}
+	return said
+}
+
 // fields are those of the options data that tell a rate. Receivers of NetFlow v9 know one packet
 // in so many best as elements 34 and 50, those of IPFIX as 305 and 306.
-func (k rated) fields(version uint16, domain uint32) []optionsField {
-	fields := []optionsField{{149, 4, uint64(domain)}} // NetFlow v9: the system
+func (k rated) fields(version uint16, domain optionsField) []optionsField {
+	fields := []optionsField{domain}
 	if k.element != 0 {
 		of := optionsField{k.element, 4, k.number}
 		if k.element == 302 || k.number > math.MaxUint32 {

@@ -114,7 +114,7 @@ type Encoder struct {
 	stats   EncoderStats
 	clock   uptimeClock
 	origins map[origin]*source
-	taken   map[uint32]bool // domains on the wire
+	taken   map[uint32]uint32 // domains on the wire, and one above each from which on to look for a free one
 	plans   map[string]*sendPlan
 	needed  int // announcements in the lists of needs
 	rows    int // of side tables, and their bytes
@@ -130,7 +130,9 @@ type Encoder struct {
 	index   map[groupKey]*group
 	spare   []*group
 	buf     []byte
-	value   []byte // a list as it is sent
+	value   []byte   // a list as it is sent
+	nums    []uint64 // a field of the records of a message
+	unused  [][]int32
 	message Message
 	fixed   fixedViews
 }
@@ -151,7 +153,7 @@ type source struct {
 	at        map[string]int
 	version   int  // of what its messages need
 	rates     bool // it has had a rate
-	rated     map[rated]*Announcement
+	rated     map[rated][]*Announcement
 	samplers  map[sampler]bool
 	heads     map[string][]inner // templates of lists
 }
@@ -171,7 +173,7 @@ func NewEncoder(e Encoding) (*Encoder, error) {
 	}
 	e.Size = min(max(e.Size, 128), maxMessage)
 	return &Encoder{
-		Encoding: e, origins: map[origin]*source{}, taken: map[uint32]bool{}, plans: map[string]*sendPlan{},
+		Encoding: e, origins: map[origin]*source{}, taken: map[uint32]uint32{}, plans: map[string]*sendPlan{},
 		ranks: map[uint64][]int32{}, index: map[groupKey]*group{},
 	}, nil
 }
@@ -223,16 +225,26 @@ func (e *Encoder) Encode(b *flow.Batch, now int64, emit func(*Message) error) er
 	return nil
 }
 
+// maxUnused bounds what is kept for the next batch, each of a number for every record at most.
+const maxUnused = 32
+
 // done forgets the batch.
 func (e *Encoder) done() {
 	e.b, e.emit = nil, nil
 	clear(e.cols)
 	clear(e.index)
+	for _, rank := range e.ranks {
+		if len(e.unused) < maxUnused {
+			e.unused = append(e.unused, rank)
+		}
+	}
 	clear(e.ranks)
 	for _, g := range e.groups {
-		g.rows = g.rows[:0]
-		e.spare = append(e.spare, g)
+		if g.rows = g.rows[:0]; len(e.spare) < maxUnused {
+			e.spare = append(e.spare, g)
+		}
 	}
+	clear(e.groups)
 	e.groups = e.groups[:0]
 	e.fixed = fixedViews{}
 }
@@ -280,7 +292,11 @@ func (e *Encoder) rank(shapes uint64) ([]int32, int, error) {
 	if rank, ok := e.ranks[shapes]; ok {
 		return rank[:e.b.N], int(rank[e.b.N]), nil
 	}
-	rank, n := make([]int32, e.b.N+1), int32(0)
+	rank, n := []int32(nil), int32(0)
+	if last := len(e.unused) - 1; last >= 0 {
+		rank, e.unused = e.unused[last], e.unused[:last]
+	}
+	rank = grown(rank, e.b.N+1)
 	for i := range e.b.N {
 		rank[i] = n
 		if present.Get(i) {

@@ -77,7 +77,7 @@ func TestEncodeSamplers(t *testing.T) {
 			for _, r := range rows {
 				r.want(t, ie.SamplingSpace, r.get(2), ie.SamplingInterval, 1)
 			}
-			if n := len(c.said); n != 1+1024+1 {
+			if n := len(c.said); n != 1+1024+2 { // the template, and the domain's rate in two ways
 				t.Errorf("version %d: %d announcements in force", version, n)
 			}
 			first := c.in.tables[0].rows[0]
@@ -85,5 +85,69 @@ func TestEncodeSamplers(t *testing.T) {
 				t.Errorf("version %d: announced as %s", version, first)
 			}
 		}
+	}
+}
+
+// A list in a row of a side table goes out with the templates that it uses.
+func TestEncodeTableList(t *testing.T) {
+	b := flow.NewBuilder()
+	l, _ := b.Layout(flow.Shape{{ID: 130, Len: 4}, {ID: 149, Len: 4}, {ID: 10, Len: 4}, {ID: subList, Len: flow.Variable}})
+	list := join(uint8(3), uint16(400), uint32(0x00500051), uint32(0x00520053))
+	l.Next()
+	l.Cols[0].Put4(0x0a000001)
+	l.Cols[1].PutInt(7)
+	l.Cols[2].PutInt(3)
+	l.Cols[3].PutBytes(join(uint8(1), tmpl(400, el(7, 2), el(11, 2)), list))
+	c := newChannel(t, Encoding{Version: 10})
+	if err := c.e.Table("options", 3, b.Batch()); err != nil {
+		t.Fatal(err)
+	}
+	c.through(made(t, flow.ShapeOf(8, 2, 130, 149), []uint64{1, 1, 0x0a000001, 7}))
+	if len(c.in.tables) != 1 {
+		t.Fatalf("%d tables", len(c.in.tables))
+	}
+	used, got := splitList(t, c.in.tables[0].rows[0].all(subList)[0].bytes)
+	if len(used) != 1 || len(used[0]) != 2 || used[0][0] != el(7, 2) || used[0][1] != el(11, 2) || string(got[3:]) != string(list[3:]) {
+		t.Errorf("templates %v, list % x", used, got)
+	}
+}
+
+// A row takes the place of the one with its key, what is said again is not announced again, and there
+// is a bound.
+func TestEncodeTableReplaces(t *testing.T) {
+	rows := func(from, to, mtu uint64) *flow.Batch {
+		var records [][]uint64
+		for i := from; i < to; i++ {
+			records = append(records, []uint64{0x0a000001, 7, i, mtu})
+		}
+		return made(t, flow.ShapeOf(130, 149, 10, 253), records...)
+	}
+	c := newChannel(t, Encoding{Version: 10})
+	record := made(t, flow.ShapeOf(8, 130, 149), []uint64{1, 0x0a000001, 7})
+	said := func(b *flow.Batch) int {
+		c.in.tables = nil
+		if err := c.e.Table("interfaces", 3, b); err != nil {
+			t.Fatal(err)
+		}
+		c.through(record)
+		n := 0
+		for _, x := range c.in.tables {
+			n += len(x.rows)
+		}
+		return n
+	}
+	for _, x := range []struct {
+		from, to, mtu uint64
+		want          int
+	}{{0, 10, 1500, 10}, {0, 10, 1500, 0}, {3, 5, 9000, 2}, {0, 12, 1500, 4}} {
+		if n := said(rows(x.from, x.to, x.mtu)); n != x.want {
+			t.Errorf("rows %d to %d with %d: %d announced, want %d", x.from, x.to, x.mtu, n, x.want)
+		}
+	}
+	if n := said(rows(0, 20000, 1500)); n != maxRows-12 || c.e.Stats().TableLimit != 20000-maxRows {
+		t.Errorf("%d announced, %+v", n, c.e.Stats())
+	}
+	if n := len(c.said); n != maxRows+1 {
+		t.Errorf("%d announcements in force", n)
 	}
 }

@@ -13,7 +13,7 @@ type sendTemplate struct {
 	said  *Announcement
 	needs []*Announcement
 	inner []*Announcement // templates of lists in its records
-	rate  *Announcement
+	rate  []*Announcement
 	made  int // version of the source that needs is of
 }
 
@@ -110,9 +110,9 @@ func (m *messenger) fixed(rows []int32) error {
 	return nil
 }
 
-func grown(p []byte, n int) []byte {
+func grown[T any](p []T, n int) []T {
 	if cap(p) < n {
-		return make([]byte, n, n+n/2)
+		return make([]T, n, n+n/2)
 	}
 	return p[:n]
 }
@@ -217,13 +217,20 @@ func (m *messenger) finish(p []byte, n int) error {
 		be.PutUint16(p[headerX+2:], uint16(len(p)-headerX))
 		be.PutUint16(p[2:], uint16(len(p)))
 	} else {
-		for len(p)&3 != 0 && len(p) < maxMessage { // RFC 3954 §5.3
-			p = append(p, 0)
-		}
+		p = padded(p, header9, m.p.size)
 		be.PutUint16(p[header9+2:], uint16(len(p)-header9))
 		be.PutUint16(p[2:], uint16(n))
 	}
 	return e.give(m.s, p, n, e.needs(m.s, m.t))
+}
+
+// padded fills up a set of NetFlow v9 that begins at some place to a multiple of four bytes
+// (RFC 3954 §5.3), unless a receiver would take that for a record.
+func padded(p []byte, at, record int) []byte {
+	if n := (at - len(p)) & 3; n < record && len(p)+n <= maxMessage {
+		return append(p, 0, 0, 0)[:len(p)+n]
+	}
+	return p
 }
 
 // template is the one that describes records in such a way, made if it is new; nil if there are
@@ -261,7 +268,7 @@ func (e *Encoder) needs(s *source, t *sendTemplate) []*Announcement {
 	if t.made == s.version {
 		return t.needs
 	}
-	n := len(s.common) + len(t.inner) + 2
+	n := len(s.common) + len(t.inner) + len(t.rate) + 1
 	if e.needed += n - len(t.needs); e.needed > maxNeeded {
 		for _, s := range e.origins {
 			for _, t := range s.templates {
@@ -271,10 +278,8 @@ func (e *Encoder) needs(s *source, t *sendTemplate) []*Announcement {
 		e.needed = n
 	}
 	t.made = s.version
-	t.needs = append(append(append(make([]*Announcement, 0, n), s.common...), t.inner...), t.said)
-	if t.rate != nil {
-		t.needs = append(t.needs, t.rate)
-	}
+	t.needs = append(append(make([]*Announcement, 0, n), s.common...), t.inner...)
+	t.needs = append(append(t.needs, t.said), t.rate...)
 	return t.needs
 }
 

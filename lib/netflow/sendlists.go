@@ -104,9 +104,6 @@ func (r *relister) parse(p []byte) (of []inner, ok bool) {
 	rest := reader{b: p[1:]}
 	for range p[0] {
 		stored, count := rest.u16(), int(rest.u16())
-		if count == 0 || count > flow.MaxElements {
-			return nil, false
-		}
 		begin := rest.b
 		fields := make([]flow.Elem, count)
 		for i := range fields {
@@ -115,9 +112,10 @@ func (r *relister) parse(p []byte) (of []inner, ok bool) {
 			if num&enterprise != 0 {
 				fields[i].ID = ie.New(rest.u32(), num&^enterprise)
 			}
-			if fields[i].ID.PEN() == ie.ProjectPEN {
-				return nil, false // is not for the wire
-			}
+		}
+		sound, err := newTemplate(minData, fields, 0, false)
+		if err != nil {
+			return nil, false // receivers refuse it as well
 		}
 		describes := binary.BigEndian.AppendUint16(nil, uint16(count))
 		describes = append(describes, begin[:len(begin)-len(rest.b)]...)
@@ -125,7 +123,7 @@ func (r *relister) parse(p []byte) (of []inner, ok bool) {
 		if t == nil {
 			return nil, false
 		}
-		of = append(of, inner{stored, t.id, fields, t.said})
+		of = append(of, inner{stored, t.id, sound.fields, t.said})
 	}
 	return of, true
 }

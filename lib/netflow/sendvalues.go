@@ -27,26 +27,72 @@ func (e *Encoder) values(f *sendField, c *sendColumn, dst []byte, stride int, ro
 		}
 		return nil
 	}
-	limit := uint64(math.MaxUint64)
-	if f.Len < 8 {
-		limit = 1<<(8*f.Len) - 1
+	nums := grown(e.nums, len(rows))
+	e.nums = nums
+	c.gather(nums, rows)
+	e.numbers(f, nums, boot)
+	if f.Len < 8 && f.form != sendSigned && f.form != sendFloat {
+		e.limit(nums, 1<<(8*f.Len)-1)
 	}
-	ints := c.vec.Ints
-	for r, i := range rows {
-		x := e.number(f, ints[c.at(int(i))], boot)
-		if x > limit {
-			if f.form == sendUint || f.form >= sendSeconds {
-				e.stats.Clamped++
-				x = limit
-			}
-		}
-		put(dst[r*stride:], int(f.Len), x)
-	}
+	store(dst, stride, int(f.Len), nums)
 	return nil
 }
 
-// number is a number of a column as it is sent.
-func (e *Encoder) number(f *sendField, x uint64, boot int64) uint64 {
+// gather sets dst to the numbers of some records.
+func (c *sendColumn) gather(dst []uint64, rows []int32) {
+	ints, codes, rank := c.vec.Ints, c.vec.Codes, c.rank
+	switch {
+	case c.vec.Form == column.Const:
+		fill(dst, ints[0])
+	case c.vec.Form == column.Dict && rank == nil:
+		for r, i := range rows {
+			dst[r] = ints[codes[i]]
+		}
+	case c.vec.Form == column.Dict:
+		for r, i := range rows {
+			dst[r] = ints[codes[rank[i]]]
+		}
+	case rank == nil:
+		for r, i := range rows {
+			dst[r] = ints[i]
+		}
+	default:
+		for r, i := range rows {
+			dst[r] = ints[rank[i]]
+		}
+	}
+}
+
+// numbers turns numbers of a column into those that are sent.
+func (e *Encoder) numbers(f *sendField, nums []uint64, boot int64) {
+	switch f.form {
+	case sendUint:
+	case sendSeconds:
+		for i, x := range nums {
+			nums[i] = x / 1e9
+		}
+	case sendMillis:
+		for i, x := range nums {
+			nums[i] = x / 1e6
+		}
+	case sendUptime:
+		for i, x := range nums {
+			ms := int64(x / 1e6)
+			if ms < boot {
+				e.stats.Clamped++
+				ms = boot
+			}
+			nums[i] = uint64(ms - boot)
+		}
+	default:
+		for i, x := range nums {
+			nums[i] = rare(f, x)
+		}
+	}
+}
+
+// rare is a number of a column as it is sent, of the forms that are rare.
+func rare(f *sendField, x uint64) uint64 {
 	switch f.form {
 	case sendSigned:
 		return uint64(column.Signed(x))
@@ -60,24 +106,55 @@ func (e *Encoder) number(f *sendField, x uint64, boot int64) uint64 {
 		if x == 0 {
 			return 2 // RFC 7011 §6.1.5
 		}
-		return x
-	case sendSeconds:
-		return x / 1e9
-	case sendMillis:
-		return x / 1e6
 	case sendMicros:
 		return (toNTP(x/1000*1000) + 1<<11 - 1) &^ (1<<11 - 1) // the last 11 bits are 0 (RFC 7011 §6.1.9)
 	case sendNanos:
 		return toNTP(x)
-	case sendUptime:
-		ms := int64(x / 1e6)
-		if ms < boot {
-			e.stats.Clamped++
-			return 0
-		}
-		return uint64(ms - boot)
 	}
 	return x
+}
+
+// limit makes numbers that are above most, all of whose bits are set, the most.
+func (e *Encoder) limit(nums []uint64, most uint64) {
+	all := uint64(0)
+	for _, x := range nums {
+		all |= x
+	}
+	if all <= most {
+		return
+	}
+	for i, x := range nums {
+		if x > most {
+			e.stats.Clamped++
+			nums[i] = most
+		}
+	}
+}
+
+// store writes the lower bytes of numbers, each so many bytes behind the one before it.
+func store(dst []byte, stride, width int, nums []uint64) {
+	switch width {
+	case 1:
+		for r, x := range nums {
+			dst[r*stride] = byte(x)
+		}
+	case 2:
+		for r, x := range nums {
+			binary.BigEndian.PutUint16(dst[r*stride:], uint16(x))
+		}
+	case 4:
+		for r, x := range nums {
+			binary.BigEndian.PutUint32(dst[r*stride:], uint32(x))
+		}
+	case 8:
+		for r, x := range nums {
+			binary.BigEndian.PutUint64(dst[r*stride:], x)
+		}
+	default:
+		for r, x := range nums {
+			put(dst[r*stride:], width, x)
+		}
+	}
 }
 
 // put writes the lower bytes of a number.

@@ -1,6 +1,7 @@
 package netflow
 
 import (
+	"encoding/binary"
 	"math"
 	"net/netip"
 
@@ -18,6 +19,8 @@ type splitter struct {
 	has       [flow.MaxShapes]uint8 // which of them a shape has
 	addresses []netip.Addr          // of the exporter's entries
 	plain     bool                  // the shape alone decides
+
+	recent [64]*group // by what tells groups apart
 }
 
 const (
@@ -49,7 +52,7 @@ func (e *Encoder) split() error {
 		g := last[shape]
 		if g == nil || !s.plain {
 			if k := s.key(i, shape); g == nil || g.groupKey != k {
-				g = e.group(k)
+				g = s.group(k)
 				last[shape] = g
 			}
 		}
@@ -66,6 +69,17 @@ func (e *Encoder) split() error {
 	}
 	e.stats.Records += uint64(e.b.Selected())
 	return e.mirrors()
+}
+
+// group finds or makes a group, one of late without a look into a map.
+func (s *splitter) group(k groupKey) *group {
+	b := k.exporter.As16()
+	h := binary.LittleEndian.Uint32(b[12:]) ^ k.domain<<8 ^ k.interval ^ k.space<<4 ^ uint32(k.number)<<2 ^ uint32(k.shape)<<16
+	recent := &s.recent[h*0x9e3779b1>>26]
+	if *recent == nil || (*recent).groupKey != k {
+		*recent = s.e.group(k)
+	}
+	return *recent
 }
 
 // group finds or makes a group.
@@ -228,20 +242,22 @@ func (e *Encoder) source(o origin) *source {
 	}
 	s := &source{
 		origin: o, wire: o.domain, templates: map[string]*sendTemplate{}, next: minData, at: map[string]int{},
-		rated: map[rated]*Announcement{}, samplers: map[sampler]bool{}, heads: map[string][]inner{},
+		rated: map[rated][]*Announcement{}, samplers: map[sampler]bool{}, heads: map[string][]inner{},
 	}
 	if !e.NoExporter && e.Version > 1 {
 		last := ^uint32(0)
 		if e.Version == 5 {
 			last = 0xffff
 		}
-		for n := 0; e.taken[s.wire]; n++ {
-			if n == maxOrigins {
-				return nil
-			}
-			s.wire = (s.wire + 1) & last
+		if len(e.taken) > int(last) {
+			return nil
 		}
-		e.taken[s.wire] = true
+		next, ok := e.taken[s.wire]
+		for first := s.wire; ok; next, ok = e.taken[s.wire] {
+			s.wire = next & last
+			e.taken[first] = s.wire + 1 // all up to there are taken
+		}
+		e.taken[s.wire] = s.wire + 1
 	}
 	if e.Version == 10 && e.Started > 0 {
 		s.announceStart(e.Started)
