@@ -26,10 +26,23 @@
 //
 // An Encoder makes messages of batches: in IPFIX a template for each shape, with the elements that
 // were sent, known or not, in their order and length; in NetFlow v9 the same without elements of
-// enterprises, strings at a fixed length; in v1 and v5 what has a place there. What a version has
-// no room for is left out and counted (EncoderStats). Counters go out as they were sent, with the
-// sampling rate announced, and scaled where it cannot be; those of v1 and v5 that need more than
-// 32 bits are several records. A biflow is one record in IPFIX (RFC 5103) and two elsewhere.
+// enterprises and lists, strings at a fixed length that holds the longest of the batch (512 bytes at
+// most); in v1 and v5 what has a place there. What a version has no room for is left out and counted
+// (EncoderStats). Lists name templates of the encoder's own; they, and octets that do not fit their
+// element's type and are of an enterprise, go out at variable length. One that does not parse goes
+// out empty and is counted.
+//
+// Counters go out as they were sent, with the sampling rate announced, and scaled where it cannot
+// be; those of v1 and v5 that need more than 32 bits are several records. Records that name their
+// sampler (elements 48 and 302) have its rate announced under that, others that of their domain,
+// again whenever it changes: messages must arrive in their order. Once a domain has had a rate,
+// records without one are announced as one packet in one. Side tables are announced without rates.
+//
+// A biflow is one record in IPFIX (RFC 5103) and two elsewhere, the second of which has the
+// endpoints exchanged and, of what belongs to one direction, what the reverse elements say. Times
+// relative to the uptime are exact to the millisecond; flows too far apart for 32 bits of them do
+// not share a message, and of two starts that a record has the finer goes out where only one can.
+//
 // Records of different exporters are of different domains, and IPFIX and v9 carry the exporter's
 // address; the time of arrival is left to the next collector. Templates, rates, the start of
 // metering and rows of side tables are Announcements, which messages name as what they need: who

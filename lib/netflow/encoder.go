@@ -27,8 +27,11 @@ type Encoding struct {
 	Version    uint16 // 1, 5, 9, or 10 for IPFIX
 	Size       int    // bytes of a message at most, if its one record is not larger; 0: 1400
 	Times      TimeUnit
-	NoExporter bool  // leave out whose a record is: its sender tells
-	Started    int64 // when metering began, nanoseconds since the epoch, which IPFIX announces; 0: not known
+	NoExporter bool // leave out whose a record is: its sender tells
+	// Started is when metering began, nanoseconds since the epoch, which IPFIX announces; 0: not
+	// known. It is for records metered here: uptimes of another exporter would be taken for relative
+	// to it.
+	Started int64
 }
 
 const (

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"nfpipe/lib/column"
 	"nfpipe/lib/flow"
 	"nfpipe/lib/ie"
 )
@@ -153,5 +154,58 @@ func TestEncodeHeader9(t *testing.T) {
 	}
 	if p := c.sent[0][20:]; binary.BigEndian.Uint16(p) != 0 || binary.BigEndian.Uint16(p[4:]) < 256 {
 		t.Errorf("the template does not come first: % x", p)
+	}
+}
+
+// A message of IPFIX, byte by byte: the domain stands in the header alone, false is 2
+// (RFC 7011 §6.1.5), numbers keep their sign at any length, a set has no padding that was not asked
+// for.
+func TestEncodeWire(t *testing.T) {
+	shape := flow.Shape{{ID: 8, Len: 4}, {ID: 276, Len: 1}, {ID: 276, Len: 1}, {ID: 434, Len: 8}, {ID: 434, Len: 3}, {ID: ie.New(4711, 5), Len: 3},
+		{ID: 149, Len: 4}, {ID: 258, Len: 8}}
+	b := flow.NewBuilder()
+	l, _ := b.Layout(shape)
+	l.Next()
+	l.Cols[0].Put4(0x0a000001)
+	l.Cols[5].PutBytes([]byte("abc"))
+	for i, x := range map[int]uint64{1: 0, 2: 1, 3: column.FromSigned(-5), 4: column.FromSigned(-6), 6: 7, 7: at} {
+		l.Cols[i].PutInt(x)
+	}
+	c := newChannel(t, Encoding{Version: 10})
+	c.through(b.Batch())
+	template := ipfix(0, set(2, tmpl(256, shape[:6]...)))
+	data := ipfix(0, set(256, uint32(0x0a000001), uint8(2), uint8(1), uint64(1<<64-5), []byte{255, 255, 250}, "abc"))
+	if len(c.sent) != 2 || string(c.sent[0]) != string(template) || string(c.sent[1]) != string(data) {
+		t.Errorf("% x, want\n% x\n% x", c.sent, template, data)
+	}
+}
+
+// Padding of NetFlow v9 is never long enough to be taken for a record.
+func TestEncodeShort9(t *testing.T) {
+	for _, elements := range [][]ie.ID{{4}, {4, 5}, {7}, {7, 4}, {4, 5, 6}} {
+		shape := flow.ShapeOf(elements...)
+		for n := 1; n < 9; n++ {
+			var records [][]uint64
+			for range n {
+				records = append(records, []uint64{1, 2, 3}[:len(elements)])
+			}
+			c := newChannel(t, Encoding{Version: 9})
+			if rows := c.through(made(t, shape, records...)); len(rows) != n {
+				t.Errorf("%d records of %v came as %d", n, shape, len(rows))
+			}
+		}
+	}
+	// Neither is that of options data.
+	c := newChannel(t, Encoding{Version: 9})
+	if err := c.e.Table("options", 1, made(t, flow.Shape{{ID: 10, Len: 1}, {ID: 4, Len: 1}}, []uint64{1, 6}, []uint64{2, 17}, []uint64{3, 1})); err != nil {
+		t.Fatal(err)
+	}
+	c.through(made(t, flow.ShapeOf(8), []uint64{1}))
+	n := 0
+	for _, x := range c.in.tables {
+		n += len(x.rows)
+	}
+	if n != 3 {
+		t.Errorf("%d rows of 3", n)
 	}
 }
