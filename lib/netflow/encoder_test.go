@@ -65,7 +65,7 @@ func (c *channel) through(batches ...*flow.Batch) []row {
 		}
 	}
 	rows := c.in.rows()
-	if s := c.in.x.Stats; s.Gaps > 0 || s.Unknown > 0 || s.Bad > 0 || s.Restarts > 0 || s.BadTemplates > 0 || s.Held > 0 {
+	if s := c.in.x.Stats; s.Gaps > 0 && !c.tiny() || s.Unknown > 0 || s.Bad > 0 || s.Restarts > 0 || s.BadTemplates > 0 || s.Held > 0 {
 		c.t.Errorf("the receiver says %+v", s)
 	}
 	return rows
@@ -146,15 +146,19 @@ func TestEncodeCases(t *testing.T) {
 }
 
 // carried is a record as IPFIX can carry it: without elements of NetFlow v9 whose numbers have the
-// bit that in IPFIX announces an enterprise; the templates of lists have no numbers.
+// bit that in IPFIX announces an enterprise; the templates of lists have no numbers, and lists no
+// fixed length.
 func carried(t *testing.T, r row) row {
 	var out row
 	for _, v := range r {
 		if v.ID.PEN() == 0 && v.ID.Num()&enterprise != 0 {
 			continue
 		}
+		if _, family := ie.Column(ie.ID(v.ID.Num() &^ enterprise)); family != ie.AnyFamily && v.ID == Raw(ie.ID(v.ID.Num()&^enterprise)) && zero(v.bytes) {
+			continue // of a pair, beside the other member
+		}
 		if isList(v.ID) {
-			v.bytes = unnumbered(t, v.bytes)
+			v.bytes, v.Len = unnumbered(t, v.bytes), flow.Variable
 		}
 		out = append(out, v)
 	}

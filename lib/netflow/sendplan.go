@@ -22,7 +22,7 @@ const (
 	sendOctets   // of one length: cut or filled up with zeros
 	sendVariable // with their length before them (RFC 7011 §7)
 	sendList     // the same, of structured data
-	sendMisfit   // the same, behind the number of their element
+	sendMisfit   // the same, behind the number of their element; of one length if it has one
 	sendSeconds
 	sendMillis
 	sendMicros
@@ -76,7 +76,7 @@ func (e *Encoder) plan(g *group) (*sendPlan, error) {
 	name := make([]byte, 0, 16*len(shape)+2)
 	name = append(name, flag(g.mirror), flag(foreign))
 	widths := make([]uint16, len(shape))
-	misfits := make([]ie.ID, len(shape))
+	misfits := make([]flow.Elem, len(shape))
 	for i, elem := range shape {
 		at := e.b.Find(keys[i])
 		if at < 0 {
@@ -97,7 +97,8 @@ func (e *Encoder) plan(g *group) (*sendPlan, error) {
 			}
 		}
 		name = binary.LittleEndian.AppendUint64(name, uint64(elem.ID))
-		name = binary.LittleEndian.AppendUint64(name, uint64(misfits[i]))
+		name = binary.LittleEndian.AppendUint64(name, uint64(misfits[i].ID))
+		name = binary.LittleEndian.AppendUint16(name, misfits[i].Len)
 		name = binary.LittleEndian.AppendUint16(name, widths[i])
 		name = append(name, keys[i].Occ)
 	}
@@ -114,25 +115,30 @@ func (e *Encoder) plan(g *group) (*sendPlan, error) {
 	return c.p, nil
 }
 
-// misfit is the element of octets of records that carry its number before them, if it is the same
-// in all; else 0.
-func (e *Encoder) misfit(col int, rows []int32) (id ie.ID, err error) {
+// misfit is the element of octets of records that carry its number before them, and their length, if
+// they are the same in all; else element 0, or variable length.
+func (e *Encoder) misfit(col int, rows []int32) (flow.Elem, error) {
 	c, err := e.column(col)
 	if err != nil {
-		return 0, err
+		return flow.Elem{}, err
 	}
-	for _, i := range rows {
+	var all flow.Elem
+	for n, i := range rows {
 		p := c.vec.BytesEntry(c.at(int(i)))
 		if len(p) < misfitHead {
-			return 0, nil
+			return flow.Elem{}, nil
 		}
-		this := ie.New(binary.BigEndian.Uint32(p), binary.BigEndian.Uint16(p[4:]))
-		if id != 0 && this != id {
-			return 0, nil
+		this := flow.Elem{ID: ie.New(binary.BigEndian.Uint32(p), binary.BigEndian.Uint16(p[4:])), Len: uint16(min(len(p)-misfitHead, flow.Variable))}
+		switch {
+		case n == 0:
+			all = this
+		case this.ID != all.ID:
+			return flow.Elem{}, nil
+		case this.Len != all.Len:
+			all.Len = flow.Variable
 		}
-		id = this
 	}
-	return id, nil
+	return all, nil
 }
 
 const misfitHead = 6 // enterprise and element number
@@ -172,7 +178,7 @@ type planner struct {
 	shape           flow.Shape
 	keys            []flow.Key
 	widths          []uint16
-	misfits         []ie.ID
+	misfits         []flow.Elem
 	mirror, foreign bool
 	times           TimeUnit
 	absolute        bool // start or end of the flow are there as times
@@ -188,9 +194,11 @@ func (c *planner) compile() {
 			continue
 		}
 		elem.Len = c.widths[i]
-		if id := c.misfits[i]; id != 0 && c.e.Version == 10 && id.Num()&enterprise == 0 && id.PEN() != ie.ProjectPEN {
-			f := sendField{Elem: flow.Elem{ID: id, Len: flow.Variable}, key: c.keys[i], form: sendMisfit}
-			c.p.fields = append(c.p.fields, f)
+		if m := c.misfits[i]; m.ID != 0 && c.e.Version == 10 && m.ID.Num()&enterprise == 0 && m.ID.PEN() != ie.ProjectPEN {
+			if !c.kept[m.ID] {
+				m.Len = flow.Variable
+			}
+			c.p.fields = append(c.p.fields, sendField{Elem: m, key: c.keys[i], form: sendMisfit})
 			continue
 		}
 		c.field(elem, c.keys[i])
@@ -236,8 +244,13 @@ func (c *planner) look() {
 				c.finest[col] = i
 			}
 		}
-		if id := ie.ID(elem.ID.Num() &^ (1 << 15)); elem.ID == Raw(id) && isTime(id) {
-			c.kept[id] = true
+		// What was clamped has the length of the time beside it, which other misfits cannot have.
+		asSent := flow.Elem{ID: ie.ID(elem.ID.Num() &^ (1 << 15)), Len: elem.Len}
+		if elem.ID != Raw(asSent.ID) {
+			asSent = c.misfits[i]
+		}
+		if isTime(asSent.ID) && slices.Contains(c.shape, asSent) && (c.e.Version == 10 || asSent.ID.PEN() == 0) {
+			c.kept[asSent.ID] = true
 		}
 		c.biflow = c.biflow || slices.Contains(reverseCounters, c.keys[i])
 	}

@@ -17,9 +17,12 @@ func (e *Encoder) values(f *sendField, c *sendColumn, dst []byte, stride int, ro
 		return e.addresses4(f, c, dst, stride, rows)
 	case sendAddr6:
 		return e.addresses6(f, c, dst, stride, rows)
-	case sendOctets:
+	case sendOctets, sendMisfit:
 		for r, i := range rows {
 			p, value := dst[r*stride:r*stride+int(f.Len)], c.vec.BytesEntry(c.at(int(i)))
+			if f.form == sendMisfit {
+				value = value[misfitHead:]
+			}
 			if len(value) > len(p) {
 				e.stats.Clamped++
 			}
