@@ -113,7 +113,7 @@ func TestBlock(t *testing.T) {
 	for _, c := range inBlocks {
 		in = append(in, c.in)
 	}
-	r, err := newBlockReader(makeBlock(smallBlock, in...))
+	r, err := newBlockReader(makeBlock(blockSize, in...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func TestBlockAllocations(t *testing.T) {
 	for _, c := range inBlocks {
 		in = append(in, c.in)
 	}
-	b := makeBlock(smallBlock, in...)
+	b := makeBlock(blockSize, in...)
 	full, free := make(chan delivery, 4), make(chan []packet.Packet, 4)
 	free <- make([]packet.Packet, feedBatch)
 	w := &worker{full: full, free: free}
