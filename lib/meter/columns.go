@@ -11,7 +11,7 @@ import (
 
 // Columns puts records into a flow.Builder. Which elements a record gets follows from what
 // its packets had: ports or ICMP type and code, TCP flags, VLAN tags, MPLS labels, IPv6 flow
-// label; and what ColumnOptions say.
+// label, the latency of a TCP handshake; and what ColumnOptions say.
 type Columns struct {
 	b       *flow.Builder
 	opt     ColumnOptions
@@ -31,6 +31,7 @@ type traits struct {
 	family, vlans, labels       uint8
 	ports, icmp, tcp, label, bi bool
 	back                        bool // a biflow's reverse direction has packets
+	latency                     stage
 }
 
 type layout struct {
@@ -94,7 +95,7 @@ func (c *Columns) traits(r *Record) traits {
 	if n := c.opt.MaxLabels; n != 0 {
 		t.labels = min(t.labels, uint8(min(max(n, 0), packet.MaxLabels)))
 	}
-	t.label = r.FlowLabel != 0
+	t.label, t.latency = r.FlowLabel != 0, r.Latency.known()
 	t.back = r.Biflow && r.Reverse.Packets > 0
 	return t
 }
@@ -136,6 +137,14 @@ func (c *Columns) layout(t traits) (*layout, bool) {
 			binary.BigEndian.PutUint32(p[:], r.Labels.Label[i])
 			c.PutBytes(p[1:])
 		}})
+	}
+	if t.latency >= shaken {
+		es = append(es,
+			number(ie.ClientLatency, func(r *Record) uint64 { return micros(r.Latency.Client) }),
+			number(ie.ServerLatency, func(r *Record) uint64 { return micros(r.Latency.Server) }))
+	}
+	if t.latency >= answered {
+		es = append(es, number(ie.AppLatency, func(r *Record) uint64 { return micros(r.Latency.App) }))
 	}
 	if t.bi {
 		es = append(es, number(239, func(*Record) uint64 { return 1 })) // initiator

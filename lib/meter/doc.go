@@ -11,6 +11,10 @@
 // become one. Bytes are IP total length. Start and end are the smallest and
 // largest time, in whatever order packets came.
 //
+// With Config.Latency an entry of TCP tells how long its sides took to answer: from
+// SYN to SYN and ACK, from that to ACK, and from the first data of the client to
+// the first of the server. All records of the entry have the same.
+//
 // Later fragments of a datagram count to the flow of its first, which has the
 // ports; those that come before it wait for at most 15 seconds of the packets'
 // clock, then they count to a flow with ports 0. Every packet given to Add is in

@@ -34,6 +34,9 @@ func (m *Meter) records(n uint32, e *entry, reason EndReason, emit func(*Record)
 		}
 	}
 	r.Direction, r.Labels = e.dir[0], labels[0]
+	if m.config.Latency && e.proto == packet.ProtoTCP {
+		r.Latency = m.handshake(n).latency()
+	}
 	if m.config.Biflow {
 		r.Biflow = true
 		r.Reverse, r.ReverseLabels = e.dir[1], labels[1]

@@ -42,6 +42,9 @@ type Config struct {
 	// first, then the one after Sample-1 others. Below 2 all are counted.
 	// Counters are not scaled; see ColumnOptions.
 	Sample uint32
+
+	// Latency takes the times of TCP handshakes.
+	Latency bool
 }
 
 // Stats of a Meter.
@@ -63,6 +66,7 @@ type Meter struct {
 	wheel  wheel
 	frags  fragments
 	labels map[uint32]Labels // by entry*2 + direction
+	shakes [][]handshake     // by entry, as in table.chunks
 	limits limits
 	config Config
 	emit   func(*Record)
@@ -205,8 +209,18 @@ func (m *Meter) update(p *packet.Packet, k *key) {
 		dir.start(p)
 	}
 	dir.add(p)
-	if p.Proto == packet.ProtoTCP && p.TCPFlags&(tcpFIN|tcpRST) != 0 {
-		m.closing(n, e, d, p)
+	m.beside(n, e, d, p)
+}
+
+// beside does what few packets need.
+func (m *Meter) beside(n uint32, e *entry, d int, p *packet.Packet) {
+	if p.Proto == packet.ProtoTCP {
+		if m.config.Latency {
+			m.handshake(n).add(p, d)
+		}
+		if p.TCPFlags&(tcpFIN|tcpRST) != 0 {
+			m.closing(n, e, d, p)
+		}
 	}
 	if p.MPLSDepth > 0 {
 		m.label(n, e, d, p)
@@ -289,12 +303,10 @@ func (m *Meter) create(p *packet.Packet, k *key) {
 	e.dir[0].start(p)
 	e.dir[0].add(p)
 	m.link(n, e, m.schedule(e))
-	if p.Proto == packet.ProtoTCP && p.TCPFlags&(tcpFIN|tcpRST) != 0 {
-		m.closing(n, e, 0, p)
+	if m.config.Latency {
+		*m.handshake(n) = handshake{}
 	}
-	if p.MPLSDepth > 0 {
-		m.label(n, e, 0, p)
-	}
+	m.beside(n, e, 0, p)
 }
 
 func classOf(k *key) class {

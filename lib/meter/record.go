@@ -58,6 +58,8 @@ type Record struct {
 	End              EndReason
 	Biflow           bool // Reverse and ReverseLabels are in use
 
+	Latency Latency // with Config.Latency, of TCP
+
 	Direction        // the forward direction, which is that of the first packet
 	Labels    Labels // of its first packet with labels
 
