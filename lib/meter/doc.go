@@ -25,7 +25,7 @@
 //
 // Hostile input: the number of entries is bounded by Config.MaxFlows, fragmented
 // datagrams and waiting fragments by constants; what would exceed them evicts the
-// entry that is due first. The hash is keyed anew for each Meter. A clock that
+// entry that was seen longest ago. The hash is keyed anew for each Meter. A clock that
 // jumps ahead exports early, one that stays far behind is followed after 1024
 // packets; no time makes a duration negative.
 //

@@ -9,6 +9,7 @@ import (
 // export emits an entry that is in no slot of the wheel, and frees it.
 func (m *Meter) export(n uint32, e *entry, reason EndReason) {
 	m.emitEntry(n, e, reason)
+	m.recent.remove(n)
 	m.table.remove(n)
 }
 

@@ -65,6 +65,7 @@ type Meter struct {
 	table  table
 	wheel  wheel
 	frags  fragments
+	recent recent
 	labels map[uint32]Labels // by entry*2 + direction
 	shakes [][]handshake     // by entry, as in table.chunks
 	limits limits
@@ -209,6 +210,7 @@ func (m *Meter) update(p *packet.Packet, k *key) {
 		dir.start(p)
 	}
 	dir.add(p)
+	m.recent.seen(n)
 	m.beside(n, e, d, p)
 }
 
@@ -303,6 +305,7 @@ func (m *Meter) create(p *packet.Packet, k *key) {
 	e.dir[0].start(p)
 	e.dir[0].add(p)
 	m.link(n, e, m.schedule(e))
+	m.recent.add(n)
 	if m.config.Latency {
 		*m.handshake(n) = handshake{}
 	}
@@ -355,6 +358,7 @@ func (m *Meter) Flush() {
 	}
 	m.table.reset()
 	m.wheel = wheel{}
+	m.recent = recent{}
 }
 
 // Clear forgets all entries without a record, and the fragments that wait.
@@ -363,6 +367,7 @@ func (m *Meter) Clear() {
 	clear(m.labels)
 	m.table.reset()
 	m.wheel = wheel{}
+	m.recent = recent{}
 }
 
 // Each calls f with the records of all entries as they are now, in the order of Flush, which

@@ -1,9 +1,6 @@
 package meter
 
-import (
-	"math"
-	"math/bits"
-)
+import "math"
 
 // The wheel has a slot a second. An entry is in the slot of the second in which
 // it was last known to become due; later packets only move its time, and when the
@@ -16,8 +13,7 @@ const (
 )
 
 type wheel struct {
-	head [wheelSize]uint32      // entry+1, 0 is empty
-	any  [wheelSize / 64]uint64 // slots that are not empty
+	head [wheelSize]uint32 // entry+1, 0 is empty
 }
 
 // link puts an entry into the slot of a second.
@@ -29,7 +25,6 @@ func (m *Meter) link(n uint32, e *entry, second int64) {
 		m.table.at(h - 1).prev = n
 	}
 	m.wheel.head[slot] = n + 1
-	m.wheel.any[slot>>6] |= 1 << (slot & 63)
 }
 
 func (m *Meter) unlink(e *entry) {
@@ -42,9 +37,6 @@ func (m *Meter) unlink(e *entry) {
 	}
 	slot := e.prev &^ slotFlag
 	m.wheel.head[slot] = e.next
-	if e.next == 0 {
-		m.wheel.any[slot>>6] &^= 1 << (slot & 63)
-	}
 }
 
 // due is the first second at whose begin the entry's timeout has passed.
@@ -89,7 +81,6 @@ func (m *Meter) advance(to int64) {
 func (m *Meter) turn(slot uint32) {
 	h := m.wheel.head[slot]
 	m.wheel.head[slot] = 0
-	m.wheel.any[slot>>6] &^= 1 << (slot & 63)
 	for h != 0 {
 		n := h - 1
 		e := m.table.at(n)
@@ -111,43 +102,4 @@ func (m *Meter) reason(e *entry) EndReason {
 		return EndOfFlow
 	}
 	return Idle
-}
-
-// evict makes room by exporting the entry that is due first, as far as the wheel
-// knows: of an entry that got packets since it was put there the wheel's second
-// is too early, so a few of those are put in their place first.
-func (m *Meter) evict() {
-	const tries = 32
-	for i := 0; ; i++ {
-		slot := m.firstSlot()
-		n := m.wheel.head[slot] - 1
-		e := m.table.at(n)
-		if i < tries {
-			at := min(m.schedule(e), m.clock+wheelSize-1)
-			if s := uint32(at) & wheelMask; s != slot && at > m.clock {
-				m.unlink(e)
-				m.link(n, e, at)
-				continue
-			}
-		}
-		m.stats.Evicted++
-		m.unlink(e)
-		m.export(n, e, LackOfResources)
-		return
-	}
-}
-
-// firstSlot is the first slot behind the clock that has an entry. There is one.
-func (m *Meter) firstSlot() uint32 {
-	start := uint32(m.clock+1) & wheelMask
-	w := start >> 6
-	word := m.wheel.any[w] &^ (1<<(start&63) - 1)
-	for range len(m.wheel.any) {
-		if word != 0 {
-			break
-		}
-		w = (w + 1) % uint32(len(m.wheel.any))
-		word = m.wheel.any[w]
-	}
-	return w<<6 | uint32(bits.TrailingZeros64(word))
 }
