@@ -4,8 +4,9 @@
 // against its entry: if the idle, active or end-of-connection timeout has passed,
 // judged by the packets' own clock, the entry is exported and the packet opens a
 // new one. So a file and a live interface split alike. Entries without further
-// packets are exported by a timer wheel of seconds, of which only what is due is
-// touched. A SYN after RST, or after FIN in both directions, opens a new flow.
+// packets are exported by a timer wheel of quarter seconds, of which only what is
+// due is touched. A SYN after RST, or after FIN in both directions, opens a new
+// flow.
 //
 // Each direction of an entry becomes one Record, or with Config.Biflow both
 // become one. Bytes are IP total length. Start and end are the smallest and
@@ -20,8 +21,9 @@
 // clock, then they count to a flow with ports 0. Every packet given to Add is in
 // exactly one record, unless the filter refused it or sampling passed it over.
 //
-// Advance moves the clock where no packets do: a flow leaves in the second after its timeout has
-// passed, at the begin of a second, or of an interval if Timeouts have one.
+// Advance moves the clock where no packets do, or, with Config.Clocked, in place of the packets: a
+// flow leaves at the begin of the quarter second after its timeout has passed, or of the interval
+// if Timeouts have one.
 //
 // Hostile input: the number of entries is bounded by Config.MaxFlows, fragmented
 // datagrams and waiting fragments by constants; what would exceed them evicts the

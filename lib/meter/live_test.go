@@ -10,7 +10,7 @@ import (
 	"nfpipe/lib/packet"
 )
 
-// Without packets, by the clock alone, every flow leaves after its timeout and at most a second
+// Without packets, by the clock alone, every flow leaves after its timeout and at most a tick
 // later, wherever in the second its packets were.
 func TestIdleByAdvance(t *testing.T) {
 	const begin, step = 1_700_000_000 * second, second / 20
@@ -19,7 +19,7 @@ func TestIdleByAdvance(t *testing.T) {
 	var now int64
 	m := New(Config{Timeouts: Timeouts{TCP: dur(3 * second), UDP: dur(2 * second), ICMP: dur(second), General: dur(4 * second)}}, func(r *Record) {
 		late := now - r.Last - limits[r.Proto]*second
-		if late <= 0 || late > second || r.End != Idle || r.Packets != 2 {
+		if late <= 0 || late > tick || r.End != Idle || r.Packets != 2 {
 			t.Errorf("protocol %d, last packet at %d ns: left %d ns after its timeout, reason %d, %d packets",
 				r.Proto, r.Last-begin, late, r.End, r.Packets)
 		}

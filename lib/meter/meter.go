@@ -6,9 +6,11 @@ const (
 	second = 1_000_000_000 // nanoseconds
 
 	// A clock that was ahead is given up when so many packets in a row are so
-	// many seconds behind it.
-	maxLate  = 600
+	// far behind it.
+	maxLate  = 600 * second
 	lateRuns = 1024
+	// So far behind, Advance follows at once.
+	maxBack = 5 * second
 )
 
 // DefaultMaxFlows is Config.MaxFlows when it is 0.
@@ -45,6 +47,10 @@ type Config struct {
 
 	// Latency takes the times of TCP handshakes.
 	Latency bool
+
+	// Clocked lets Advance alone move the clock, for packets that come only
+	// nearly in the order of time, as those of several rings of an interface.
+	Clocked bool
 }
 
 // Stats of a Meter.
@@ -73,8 +79,8 @@ type Meter struct {
 	emit   func(*Record)
 	stats  Stats
 
-	clock      int64  // seconds
-	nextSecond int64  // nanoseconds at which the clock advances
+	clock      int64  // ticks
+	nextTick   int64  // nanoseconds at which the clock advances
 	skip       uint32 // packets to pass over before one is sampled
 	lateBefore int64
 	late       int
@@ -128,9 +134,11 @@ func (m *Meter) add(p *packet.Packet, k *key) {
 		return
 	}
 	p.Time = max(p.Time, 0)
-	if p.Time >= m.nextSecond {
+	if p.Time >= m.nextTick {
 		m.late = 0
-		m.advance(p.Time / second)
+		if !m.config.Clocked {
+			m.advance(p.Time / tick)
+		}
 	} else if p.Time < m.lateBefore {
 		m.rewind(p.Time)
 	} else {
@@ -145,27 +153,33 @@ func (m *Meter) add(p *packet.Packet, k *key) {
 	m.update(p, k)
 }
 
-// rewind follows a clock that was set back: every entry gets a new place in the
-// wheel.
+// rewind follows packets whose clock was set back.
 func (m *Meter) rewind(t int64) {
-	if m.late++; m.late < lateRuns {
-		return
+	if m.late++; m.late >= lateRuns && !m.config.Clocked {
+		m.setBack(t)
 	}
+}
+
+// setBack gives every entry a new place in the wheel.
+func (m *Meter) setBack(t int64) {
 	m.late = 0
-	m.clock = t/second - 1
+	m.clock = t/tick - 1
 	m.wheel = wheel{}
 	for n := range m.table.made {
 		if e := m.table.at(n); e.family != 0 {
 			m.link(n, e, m.schedule(e))
 		}
 	}
-	m.advance(t / second)
+	m.advance(t / tick)
 }
 
-// Advance moves the clock without a packet, for interfaces that have gone quiet.
+// Advance moves the clock without a packet, for interfaces that have gone quiet. With
+// Config.Clocked it also follows a clock that was set back by some seconds.
 func (m *Meter) Advance(now int64) {
-	if now >= m.nextSecond {
-		m.advance(now / second)
+	if now >= m.nextTick {
+		m.advance(now / tick)
+	} else if m.config.Clocked && now >= 0 && now < m.clock*tick-maxBack {
+		m.setBack(now)
 	}
 }
 
@@ -349,7 +363,7 @@ func (m *Meter) Flush() {
 			continue
 		}
 		reason := Forced
-		if m.over(e, m.clock*second) {
+		if m.over(e, m.clock*tick) {
 			reason = m.reason(e)
 		} else if e.closed() {
 			reason = EndOfFlow

@@ -2,12 +2,15 @@ package meter
 
 import "math"
 
-// The wheel has a slot a second. An entry is in the slot of the second in which
-// it was last known to become due; later packets only move its time, and when the
-// slot comes up the entry goes to its new place. So an entry is moved once in an
-// idle timeout, not once a packet.
+// tick is what the clock goes by: a flow leaves at most that long after its timeout.
+const tick = second / 4
+
+// The wheel has a slot a tick. An entry is in the slot of the tick in which it was
+// last known to become due; later packets only move its time, and when the slot
+// comes up the entry goes to its new place. So an entry is moved once in an idle
+// timeout, not once a packet.
 const (
-	wheelSize = 1 << 12 // seconds
+	wheelSize = 1 << 14 // ticks
 	wheelMask = wheelSize - 1
 	slotFlag  = 1 << 31 // in prev: the rest is the slot that the entry is first in
 )
@@ -16,9 +19,9 @@ type wheel struct {
 	head [wheelSize]uint32 // entry+1, 0 is empty
 }
 
-// link puts an entry into the slot of a second.
-func (m *Meter) link(n uint32, e *entry, second int64) {
-	slot := uint32(min(max(second, m.clock+1), m.clock+wheelSize-1)) & wheelMask
+// link puts an entry into the slot of a tick.
+func (m *Meter) link(n uint32, e *entry, at int64) {
+	slot := uint32(min(max(at, m.clock+1), m.clock+wheelSize-1)) & wheelMask
 	h := m.wheel.head[slot]
 	e.next, e.prev = h, slotFlag|slot
 	if h != 0 {
@@ -39,14 +42,14 @@ func (m *Meter) unlink(e *entry) {
 	m.wheel.head[slot] = e.next
 }
 
-// due is the first second at whose begin the entry's timeout has passed.
+// due is the first tick at whose begin the entry's timeout has passed.
 func (m *Meter) due(e *entry) int64 {
-	return 1 + min(secondOfSum(e.last, m.limits.idle[e.class]), secondOfSum(e.first, m.limits.active))
+	return 1 + min(tickOfSum(e.last, m.limits.idle[e.class]), tickOfSum(e.first, m.limits.active))
 }
 
-// secondOfSum is (a+b)/second of sums that need not fit.
-func secondOfSum(a, b int64) int64 {
-	return a/second + b/second + (a%second+b%second)/second
+// tickOfSum is (a+b)/tick of sums that need not fit.
+func tickOfSum(a, b int64) int64 {
+	return a/tick + b/tick + (a%tick+b%tick)/tick
 }
 
 // over tells whether at this time a timeout of the entry has passed.
@@ -60,22 +63,22 @@ func (m *Meter) schedule(e *entry) int64 {
 	return (t + i - 1) / i * i
 }
 
-// advance turns the wheel to a later second and exports what is due.
+// advance turns the wheel to a later tick and exports what is due.
 func (m *Meter) advance(to int64) {
 	from := m.clock
 	m.clock = to
-	m.nextSecond = math.MaxInt64
-	if to < math.MaxInt64/second {
-		m.nextSecond = (to + 1) * second
+	m.nextTick = math.MaxInt64
+	if to < math.MaxInt64/tick {
+		m.nextTick = (to + 1) * tick
 	}
-	m.lateBefore = (to - maxLate) * second
+	m.lateBefore = to*tick - maxLate
 	for s, n := from+1, min(to-from, wheelSize); n > 0; n-- {
 		if slot := uint32(s) & wheelMask; m.wheel.head[slot] != 0 {
 			m.turn(slot)
 		}
 		s++
 	}
-	m.frags.expire(m, to*second)
+	m.frags.expire(m, to*tick)
 }
 
 func (m *Meter) turn(slot uint32) {
