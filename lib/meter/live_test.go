@@ -76,6 +76,25 @@ func TestSample(t *testing.T) {
 	}
 }
 
+// Each direction has the interface of its own first packet.
+func TestInterfaceOfPackets(t *testing.T) {
+	for biflow, want := range map[bool][]uint32{false: {3, 4}, true: {3}} {
+		var got []uint32
+		m := New(Config{Biflow: biflow}, func(r *Record) { got = append(got, r.Interface) })
+		var list []packet.Packet
+		for i, back := range []bool{false, true, false} {
+			p := segment(float64(i+1), tcpACK, back)
+			p.Interface = uint32(3 + i)
+			list = append(list, p)
+		}
+		m.Add(list)
+		m.Flush()
+		if !slices.Equal(got, want) {
+			t.Errorf("biflow %v: interfaces %v, want %v", biflow, got, want)
+		}
+	}
+}
+
 // All entries can be looked at without their leaving, and forgotten without their being seen.
 func TestEachAndClear(t *testing.T) {
 	var emitted []string
@@ -151,6 +170,14 @@ func TestColumnOptions(t *testing.T) {
 			if b.Find(flow.Key{ID: id}) >= 0 {
 				t.Errorf("%+v: there is an element %d", c.o, id)
 			}
+		}
+	}
+	r.Interface = 9
+	for o, want := range map[ColumnOptions]uint64{{}: 9, {Interface: 7}: 7} {
+		b := columnsOf(t, o, &r)
+		v, err := b.Vec(b.Find(flow.Key{ID: 10}))
+		if err != nil || !slices.Equal(v.Ints, []uint64{want}) {
+			t.Errorf("%+v: of a packet of interface 9 a record with %v, want %d, %v", o, v.Ints, want, err)
 		}
 	}
 	for max, want := range map[int]int{-1: 0, 0: 3, 1: 1, 2: 2, 3: 3, 50: 3, 1000: 3} {

@@ -63,6 +63,36 @@ func (m *Meter) schedule(e *entry) int64 {
 	return (t + i - 1) / i * i
 }
 
+// rewind follows packets whose clock was set back.
+func (m *Meter) rewind(t int64) {
+	if m.late++; m.late >= lateRuns && !m.config.Clocked {
+		m.setBack(t)
+	}
+}
+
+// setBack gives every entry a new place in the wheel.
+func (m *Meter) setBack(t int64) {
+	m.late = 0
+	m.clock = t/tick - 1
+	m.wheel = wheel{}
+	for n := range m.table.made {
+		if e := m.table.at(n); e.family != 0 {
+			m.link(n, e, m.schedule(e))
+		}
+	}
+	m.advance(t / tick)
+}
+
+// Advance moves the clock without a packet, for interfaces that have gone quiet. With
+// Config.Clocked it also follows a clock that was set back by some seconds.
+func (m *Meter) Advance(now int64) {
+	if now >= m.nextTick {
+		m.advance(now / tick)
+	} else if m.config.Clocked && now >= 0 && now < m.clock*tick-maxBack {
+		m.setBack(now)
+	}
+}
+
 // advance turns the wheel to a later tick and exports what is due.
 func (m *Meter) advance(to int64) {
 	from := m.clock
