@@ -164,7 +164,7 @@ func (c *config) readSource(o *cli.Options, r *raw) error {
 	if len(*r.read) > 0 {
 		return errors.New("-i and -r: an interface or files, not both")
 	}
-	c.device = *r.iface
+	c.device, c.meter.Clocked = *r.iface, true
 	if number, name, ok := strings.Cut(c.device, ":"); ok {
 		if n, err := strconv.ParseUint(number, 10, 16); err == nil {
 			c.index, c.device = int(n), name

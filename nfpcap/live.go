@@ -82,7 +82,9 @@ type liveMeter struct {
 // newLiveMeter begins the output; stop is called when that is broken.
 func newLiveMeter(env *cli.Env, c *config, stop func()) (*liveMeter, bool) {
 	r := &liveMeter{env: env, c: c, stats: env.Stats(c.stats), cols: meter.NewColumns(c.columns), flush: c.flush}
-	r.meter = meter.New(c.meter, r.emit)
+	clocked := c.meter
+	clocked.Clocked = true
+	r.meter = meter.New(clocked, r.emit)
 	if env.StdoutIsTerminal() {
 		r.flush = 0 // lines appear as they come
 	}

@@ -42,7 +42,7 @@ Options:
                        port, vlan or ether (port)
   -s, --sample N       count one packet in N; the output says so
       --tunnel WHICH   the header that makes the flow: outer or inner (outer)
-  -o, --options LIST   fat: keep MAC addresses
+  -o, --options LIST   fat: keep MAC addresses, and how long TCP took to answer
   -z, --compress=WHAT  none, s2 or zstd (none)
   -y, --compress-default  the same as -z=s2
       --no-history     do not say in the output how it was made

@@ -177,6 +177,8 @@ func TestFields(t *testing.T) {
 		{"17_tunnels.pcap", "port 5011", "csv:%sa", nil}, // the outer header has no such port
 		{"01_tcp_fin.pcap", "-o fat", "csv:%ismc,%idmc", []string{"02:00:00:00:00:0a,02:00:00:00:00:0b", "02:00:00:00:00:0b,02:00:00:00:00:0a"}},
 		{"01_tcp_fin.pcap", "", "csv:%ismc,%idmc", []string{",", ","}},
+		{"01_tcp_fin.pcap", "-o fat", "csv:%cl,%sl,%al", []string{"10.000,10.000,20.000", "10.000,10.000,20.000"}},
+		{"01_tcp_fin.pcap", "", "csv:%cl,%sl,%al", []string{",,", ",,"}},
 		{"01_tcp_fin.pcap", "", "csv:%stos,%flg", []string{"184,...AP.SF", "40,...AP.SF"}},
 		{"19_snaplen64.pcap", "", "csv:%pkt,%byt", []string{"2,2880"}},
 		{"24_selfaddr.pcap", "-b", "csv:%sp,%dp,%{ipackets},%{opackets}", []string{"1111,2222,1,1"}},
@@ -286,7 +288,7 @@ func TestWrongUsage(t *testing.T) {
 	for _, c := range []struct{ args, says string }{
 		{"-T seven", "nfpcap: -T seven: no such level\nhint: ip, proto, port, vlan or ether\n"},
 		{"--tunnel middle", "nfpcap: --tunnel middle: no such header\nhint: outer or inner\n"},
-		{"-o thin", "nfpcap: -o thin: no such option\nhint: -o fat keeps MAC addresses\n"},
+		{"-o thin", "nfpcap: -o thin: no such option\nhint: -o fat keeps MAC addresses, and how long TCP took to answer\n"},
 		{"-e 300", "nfpcap: timeouts \"300\": want active,idle in seconds, such as 300,60\n"},
 		{"-t tcp", "want name=time"},
 		{"-t quic=5", "nfpcap: timeout \"quic=5\": no such name, there are tcp, "},

@@ -136,10 +136,10 @@ func (c *config) words(env *cli.Env, track, tunnel, fat string) bool {
 	for _, word := range strings.FieldsFunc(fat, func(r rune) bool { return r == ',' }) {
 		if word != "fat" {
 			env.Usagef("-o %s: no such option", word)
-			env.Hintf("-o fat keeps MAC addresses")
+			env.Hintf("-o fat keeps MAC addresses, and how long TCP took to answer")
 			return false
 		}
-		c.columns.MAC = true
+		c.columns.MAC, c.meter.Latency = true, true
 	}
 	return true
 }

@@ -173,7 +173,7 @@ type delivery struct {
 }
 
 // Feed gives the IP packets of the capture to use, parsed, in batches that are valid until use
-// returns; decap is that of a packet.Parser. Packets of one flow are in order, others nearly so.
+// returns, each with the number of its interface; decap is that of a packet.Parser. Packets of one flow are in order, others nearly so.
 // It calls use from one goroutine, at least every 100 ms, with no packets when there are none.
 // now is up to when packets have been delivered with this call, by the wall clock in nanoseconds
 // since the epoch: about the time of the last of them, and 60 ms ago when all is quiet. It goes
@@ -314,7 +314,7 @@ func (w *worker) block(b []byte) bool {
 		}
 		w.counts.Frames++
 		p := &w.batch[w.n]
-		p.Time = f.time
+		p.Time, p.Interface = f.time, f.on
 		switch w.parser.Parse(f.link, f.data, f.orig, p) {
 		case packet.IP:
 			w.n++

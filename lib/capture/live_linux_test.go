@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -277,6 +278,15 @@ func TestLiveAny(t *testing.T) {
 		compare(t, name, flows(got), flows(want))
 		if len(got) == 0 || got[0].DstMAC == [6]byte{} {
 			t.Errorf("%s: %d packets, of which the first has no MAC address", name, len(got))
+		}
+		seen := map[uint32]int{}
+		for _, p := range got {
+			seen[p.Interface]++
+		}
+		for _, name := range []string{"v0", "v1"} {
+			if i, err := net.InterfaceByName(name); err != nil || seen[uint32(i.Index)] != len(got)/2 {
+				t.Errorf("packets by interface %v, of which %+v is %s, %v", seen, i, name, err)
+			}
 		}
 	}
 }
