@@ -59,8 +59,8 @@ func (r *runner) live(ready func() error) error {
 	if r.debug {
 		m.tell = func(rec *meter.Record) { r.log("expired: " + lineOf(rec)) }
 	}
-	m.counts, err = in.Feed(r.decap, func(ps []packet.Packet, now int64) error { return m.step(ps, now, ctl.requests) })
-	r.count(m.counts)
+	counts, err := in.Feed(r.decap, func(ps []packet.Packet, now int64) error { return m.step(ps, now, ctl.requests) })
+	r.counts.Add(&counts)
 	switch {
 	case errors.Is(err, errExit): // without a flush
 		return nil
@@ -108,7 +108,6 @@ type monitor struct {
 	*runner
 	*metering
 	in      *capture.Live
-	counts  capture.Counts
 	started time.Time
 	stopped bool // gathers no packets
 	expired uint64

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"nfpipe/lib/capture"
 	"nfpipe/lib/cli"
 	"nfpipe/lib/meter"
 )
@@ -91,14 +90,6 @@ func (m *monitor) statistics() string {
 	return b.String()
 }
 
-// count adds what became of a capture's packets.
-func (r *runner) count(c capture.Counts) {
-	r.counts.Frames += c.Frames
-	r.counts.NotIP += c.NotIP + c.UnknownLink
-	r.counts.Short += c.Short
-	r.counts.Malformed += c.Malformed
-}
-
 // report is --stats.
 func (r *runner) report(s *cli.Stats) {
 	if s == nil {
@@ -106,7 +97,7 @@ func (r *runner) report(s *cli.Stats) {
 	}
 	if c := r.counts; c.Frames > 0 {
 		s.Add("packets read", int64(c.Frames))
-		s.Add("packets without IP", int64(c.NotIP))
+		s.Add("packets without IP", int64(c.NotIP+c.UnknownLink))
 		s.Add("packets cut short or malformed", int64(c.Short+c.Malformed))
 	}
 	e := r.x.Encoded()

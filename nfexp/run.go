@@ -129,7 +129,7 @@ func (r *runner) capture(g *metering, name string, in *source.Input) error {
 		}
 		return g.add(ps)
 	})
-	r.count(counts)
+	r.counts.Add(&counts)
 	if g.err == errStopped {
 		g.err = nil
 		return errStopped

@@ -1,15 +1,10 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"io"
-
 	"nfpipe/lib/capture"
 	"nfpipe/lib/cli"
 	"nfpipe/lib/meter"
 	"nfpipe/lib/packet"
-	"nfpipe/lib/source"
 	"nfpipe/lib/stream"
 )
 
@@ -28,11 +23,16 @@ func meterAll(env *cli.Env, c *config, names []string, out output) {
 	var total capture.Counts
 	read, damaged := false, false
 	for _, name := range names {
-		opened, counts, err := feed(env, c, name, func(ps []packet.Packet) error {
+		in := env.OpenInput(name)
+		if in == nil {
+			damaged = true
+			continue
+		}
+		opened, counts, err := env.Capture(name, in, &packet.Parser{Decap: c.decap}, func(ps []packet.Packet) error {
 			m.Add(ps)
 			return outErr
 		})
-		add(&total, counts)
+		total.Add(&counts)
 		if outErr != nil {
 			break
 		}
@@ -59,53 +59,6 @@ func meterAll(env *cli.Env, c *config, names []string, out output) {
 	}
 	report(s, c, total, m.Stats())
 	s.Print()
-}
-
-// feed meters one capture; opened tells that it is one. What it could not read it has said; the
-// error tells that there was something.
-func feed(env *cli.Env, c *config, name string, use func([]packet.Packet) error) (opened bool, _ capture.Counts, _ error) {
-	in, err := source.Open(name, env.Stdin)
-	if err != nil {
-		env.Error(err)
-		return false, capture.Counts{}, err
-	}
-	defer in.Close()
-	r, err := capture.NewReader(in)
-	switch {
-	case errors.Is(err, io.EOF):
-		err = fmt.Errorf("%s: no capture: the input is empty", in.Name)
-		env.Damagedf("%w", err)
-		return false, capture.Counts{}, err
-	case errors.Is(err, capture.ErrFormat):
-		env.Errorf("%s is no capture: %s", in.Name, in.Kind)
-		if in.Kind == source.Stream {
-			env.Hintf("it holds flow records already: nfcat -r %s", cli.Quote(name))
-		}
-		return false, capture.Counts{}, err
-	case err != nil:
-		env.Damagedf("%s: %w", in.Name, err)
-		return false, capture.Counts{}, err
-	}
-	var useErr error
-	counts, err := capture.Feed(r, &packet.Parser{Decap: c.decap}, func(ps []packet.Packet) error {
-		useErr = use(ps)
-		return useErr
-	})
-	if err != nil && useErr == nil {
-		env.Damagedf("%s: after %d packets: %w", in.Name, counts.Frames, err)
-	}
-	if counts.UnknownLink > 0 {
-		env.Warnf("%s: %d packets of a link type that is not known", in.Name, counts.UnknownLink)
-	}
-	return true, counts, err
-}
-
-func add(t *capture.Counts, c capture.Counts) {
-	t.Frames += c.Frames
-	t.NotIP += c.NotIP
-	t.Short += c.Short
-	t.Malformed += c.Malformed
-	t.UnknownLink += c.UnknownLink
 }
 
 func report(s *cli.Stats, c *config, t capture.Counts, m meter.Stats) {

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"nfpipe/lib/capture"
 	"nfpipe/lib/cli"
-	"nfpipe/lib/filter"
 	"nfpipe/lib/meter"
 	"nfpipe/lib/packet"
 )
@@ -68,7 +66,12 @@ func parse(env *cli.Env) (*config, bool) {
 	}
 	c.live.Buffer = int(min(buffer, maxBuffer+1))
 	c.columns.Sample = c.meter.Sample
-	return c, c.device(env, *devices, o.Changed) && c.words(env, *track, *tunnel, *fat) && c.filter(env, o.Args())
+	if !c.device(env, *devices, o.Changed) || !c.words(env, *track, *tunnel, *fat) {
+		return nil, false
+	}
+	var ok bool
+	c.meter.Filter, ok = env.PacketFilter(o.Args())
+	return c, ok
 }
 
 const (
@@ -115,15 +118,12 @@ func (c *config) device(env *cli.Env, names []string, changed func(string) bool)
 
 // words reads the options whose values are words.
 func (c *config) words(env *cli.Env, track, tunnel, fat string) bool {
-	levels := map[string]meter.Track{"ip": meter.TrackIP, "proto": meter.TrackProto, "port": meter.TrackPort,
-		"full": meter.TrackPort, "vlan": meter.TrackVLAN, "ether": meter.TrackEther}
-	level, ok := levels[track]
-	if !ok {
-		env.Usagef("-T %s: no such level", track)
-		env.Hintf("ip, proto, port, vlan or ether")
+	var err error
+	if c.meter.Track, err = meter.ParseTrack(track); err != nil {
+		env.Usagef("-T: %v", err)
+		env.Hintf("nfpcap -T vlan")
 		return false
 	}
-	c.meter.Track = level
 	switch tunnel {
 	case "outer":
 	case "inner":
@@ -142,24 +142,4 @@ func (c *config) words(env *cli.Env, track, tunnel, fat string) bool {
 		c.columns.MAC, c.meter.Latency = true, true
 	}
 	return true
-}
-
-// filter reads the packet filter.
-func (c *config) filter(env *cli.Env, args []string) bool {
-	if len(args) == 0 {
-		return true
-	}
-	f, err := filter.Parse(strings.Join(args, " "), filter.Options{Location: time.Local})
-	if err == nil {
-		c.meter.Filter, err = f.Packet()
-	}
-	var wrong *filter.Error
-	switch {
-	case errors.As(err, &wrong):
-		env.Usagef("%s", strings.TrimRight("filter:\n"+wrong.Show(), "\n"))
-	case err != nil:
-		env.Usagef("%v", err)
-		env.Hintf("a packet filter knows ip, net, port, proto, vlan, flags, and or not; nffilter knows the rest")
-	}
-	return err == nil
 }

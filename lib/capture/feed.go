@@ -16,6 +16,15 @@ type Counts struct {
 	UnknownLink uint64 // of a link type without a decoder
 }
 
+// Add adds the counts of another capture.
+func (c *Counts) Add(d *Counts) {
+	c.Frames += d.Frames
+	c.NotIP += d.NotIP
+	c.Short += d.Short
+	c.Malformed += d.Malformed
+	c.UnknownLink += d.UnknownLink
+}
+
 const (
 	feedBatch   = 1024 // packets; all batches together should stay in a second-level cache
 	feedBatches = 4

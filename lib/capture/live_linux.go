@@ -226,7 +226,7 @@ func (l *Live) Feed(decap int, use func(packets []packet.Packet, now int64) erro
 	}
 	var counts Counts
 	for _, w := range workers {
-		counts.add(&w.counts)
+		counts.Add(&w.counts)
 		if err == nil && w.err != nil {
 			err = fmt.Errorf("capture on %s: %w", l.name, w.err)
 		}
@@ -235,14 +235,6 @@ func (l *Live) Feed(decap int, use func(packets []packet.Packet, now int64) erro
 	defer l.mu.Unlock()
 	l.release()
 	return counts, err
-}
-
-func (c *Counts) add(d *Counts) {
-	c.Frames += d.Frames
-	c.NotIP += d.NotIP
-	c.Short += d.Short
-	c.Malformed += d.Malformed
-	c.UnknownLink += d.UnknownLink
 }
 
 // worker reads one ring.
