@@ -194,8 +194,12 @@ func (m *Meter) update(p *packet.Packet, k *key) {
 		dir.start(p)
 	}
 	dir.add(p)
-	m.recent.seen(n)
-	m.beside(n, e, d, p)
+	if m.recent.links != nil {
+		m.recent.seen(n)
+	}
+	if p.MPLSDepth > 0 || p.Proto == packet.ProtoTCP && (p.TCPFlags&(tcpFIN|tcpRST) != 0 || m.config.Latency) {
+		m.beside(n, e, d, p)
+	}
 }
 
 // beside does what few packets need.

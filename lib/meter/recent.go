@@ -63,8 +63,9 @@ func (r *recent) remove(n uint32) {
 	}
 }
 
+// seen is for when the order is kept.
 func (r *recent) seen(n uint32) {
-	if r.links != nil && r.newest != n+1 {
+	if r.newest != n+1 {
 		r.remove(n)
 		r.add(n)
 	}

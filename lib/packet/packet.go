@@ -15,8 +15,7 @@ const (
 
 // Packet is what one frame's headers say. Its zero value is a packet without IP.
 type Packet struct {
-	Time      int64  // nanoseconds since the epoch, set by the caller
-	Interface uint32 // number of the interface that it was seen at, set by the caller; 0: none
+	Time int64 // nanoseconds since the epoch, set by the caller
 
 	// Addresses in network order; an IPv4 address is in the first four
 	// bytes and the others are zero.
@@ -56,6 +55,8 @@ type Packet struct {
 	// Labels are as on the wire without the TTL: label, traffic class,
 	// bottom bit, in 24 bits. Only the first MPLSDepth have meaning.
 	Labels [MaxLabels]uint32
+
+	Interface uint32 // number of the interface that it was seen at, set by the caller; 0: none
 }
 
 // Fragment tells whether p is part of a fragmented datagram.
