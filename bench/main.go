@@ -160,6 +160,9 @@ func bench(c *config) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("live: %w", err)
 	}
-	same = same && stored
-	return same && !broken, nil
+	exported, err := h.reportExports(os.Stdout)
+	if err != nil {
+		return false, fmt.Errorf("export: %w", err)
+	}
+	return same && stored && exported && !broken, nil
 }

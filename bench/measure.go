@@ -28,7 +28,7 @@ type tools struct {
 
 var (
 	ourTools  = []string{"nfcap", "nfexp", "nfcat", "nffilter", "nfagg", "nfpcap"}
-	peerTools = []string{"nfdump", "nfcapd", "nfpcapd", "softflowd"}
+	peerTools = []string{"nfdump", "nfcapd", "nfpcapd", "softflowd", "nfreplay"}
 )
 
 // findTools builds our tools, unless the caller has them built, and looks for the peers. A tool that does not build is
@@ -68,7 +68,7 @@ func findTools(c *config) (t *tools, broken bool, err error) {
 
 // versions prints which peers there are: numbers without that say little.
 func (t *tools) versions(w io.Writer) {
-	option := map[string]string{"nfdump": "-V", "nfcapd": "-V", "nfpcapd": "-V", "softflowd": "-h"}
+	option := map[string]string{"nfdump": "-V", "nfcapd": "-V", "nfpcapd": "-V", "softflowd": "-h", "nfreplay": "-V"}
 	for _, name := range peerTools {
 		if !t.have[name] {
 			fmt.Fprintf(w, "%s is not installed\n", name)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"time"
 
@@ -75,13 +76,24 @@ func (r *runner) live(ready func() error) error {
 	return err
 }
 
-// announce tells the collectors the name of the interface.
+// announce tells the collectors the name of the interface, or, when records have those of their
+// packets, the names of all that there are now.
 func (r *runner) announce(number int) error {
+	names := []net.Interface{{Index: number, Name: r.device}}
+	if number == 0 && r.index < 0 {
+		all, err := net.Interfaces()
+		if err != nil {
+			return err
+		}
+		names = append(names, all...)
+	}
 	b := flow.NewBuilder()
 	l, _ := b.Layout(flow.Shape{{ID: 10, Len: 4}, {ID: 82, Len: flow.Variable}})
-	l.Next()
-	l.Cols[0].PutInt(uint64(number))
-	l.Cols[1].PutBytes([]byte(r.device))
+	for _, i := range names {
+		l.Next()
+		l.Cols[0].PutInt(uint64(i.Index))
+		l.Cols[1].PutBytes([]byte(i.Name))
+	}
 	return r.x.Table("interfaces", 1, b.Batch())
 }
 

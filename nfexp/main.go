@@ -35,7 +35,7 @@ Where to:
   -v, --netflow VERSION  1, 5, 9, or 10 for IPFIX (5)
   -A, --times UNIT     flow times in sec, milli, micro or nano seconds (v9:
                        relative to the uptime; IPFIX: as they came)
-      --pps N          messages a second at most; 0 is no bound (UDP: 50000)
+      --pps N          messages a second at most; 0 is no bound (UDP: 60000)
       --rate BITS      bits a second at most, as in 10M
       --replay=SPEED   keep the pace of the records, so many times faster (1)
       --spoof          UDP: from the address of the exporter of each record;

@@ -16,15 +16,17 @@ type metering struct {
 	write func(*flow.Batch) error
 	tell  func(*meter.Record) // nil: nobody is told of records
 	err   error               // of write
+
+	unnumbered bool // records have no interface
 }
 
-// newMetering meters what comes by an interface, 0 for none.
+// newMetering meters what comes by an interface; 0 is that of each packet, if it has one.
 func newMetering(c *config, index int, write func(*flow.Batch) error) *metering {
 	o := meter.ColumnOptions{MAC: c.mac, Sample: c.meter.Sample, Interface: uint32(index), MaxLabels: c.labels}
 	if c.labels == 0 {
 		o.MaxLabels = -1
 	}
-	g := &metering{cols: meter.NewColumns(o), write: write}
+	g := &metering{cols: meter.NewColumns(o), write: write, unnumbered: c.index == 0}
 	g.m = meter.New(c.meter, g.record)
 	return g
 }
@@ -32,6 +34,9 @@ func newMetering(c *config, index int, write func(*flow.Batch) error) *metering 
 func (g *metering) record(r *meter.Record) {
 	if g.tell != nil {
 		g.tell(r)
+	}
+	if g.unnumbered {
+		r.Interface = 0
 	}
 	if g.cols.Len() == 0 {
 		g.since = time.Now()

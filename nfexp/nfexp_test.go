@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"slices"
@@ -30,7 +31,7 @@ func TestUsage(t *testing.T) {
 		"-n 127.0.0.1:0":                  "port 0",
 		"-n 127.0.0.1:1 -t udp":           "want name=time",
 		"-n 127.0.0.1:1 -t general=0":     "above 0",
-		"-n 127.0.0.1:1 -T six":           "-T six",
+		"-n 127.0.0.1:1 -T six":           "-T: no such level",
 		"-n 127.0.0.1:1 -m 0":             "at least one flow",
 		"-n 127.0.0.1:1 -i lo -r f":       "not both",
 		"-n 127.0.0.1:1 -i lo --replay":   "its own pace",
@@ -238,5 +239,39 @@ func TestExporters(t *testing.T) {
 		}
 		same(t, "version "+version, table(t, "fmt:%ra %sap %dap %pkt %byt", r.wait(len(want))), want)
 		r.close()
+	}
+}
+
+// A stream that is cut at any byte, or of which a bit is turned, is never taken for whole, and
+// what is whole of it is sent.
+func TestCutAndFlipped(t *testing.T) {
+	input := metered(t, "-r", "../testdata/crafted/20_dns.pcap")
+	r := receive(t, "udp", "127.0.0.1", transport.StreamOptions{})
+	run := func(what string, b []byte, codes ...int) {
+		got := nfexp(string(b), "-v", "10", "-n", r.at.String())
+		if !slices.Contains(codes, got.Code) || got.Stdout != "" || got.Code != cli.Done && !strings.HasPrefix(got.Stderr, "nfexp: ") {
+			t.Errorf("%s: %+v", what, got)
+		}
+	}
+	step := max(len(input)/150, 1)
+	for n := 0; n < len(input); n += step {
+		run(fmt.Sprintf("%d of %d bytes", n, len(input)), input[:n], cli.Damaged, cli.Failed)
+	}
+	for n := 0; n < len(input); n += step {
+		b := bytes.Clone(input)
+		b[n] ^= 1 << (n % 8)
+		run(fmt.Sprintf("byte %d of %d turned", n, len(input)), b, cli.Damaged, cli.Failed)
+	}
+	before := func() int {
+		time.Sleep(100 * time.Millisecond)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.sink.Flush()
+		return r.n
+	}
+	n := before()
+	run("twice", append(bytes.Clone(input), input...), cli.Done)
+	if got := before() - n; got != 4 {
+		t.Errorf("a stream twice: %d records, want 4", got)
 	}
 }

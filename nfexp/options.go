@@ -6,11 +6,10 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 
+	"nfpipe/lib/capture"
 	"nfpipe/lib/cli"
 	"nfpipe/lib/export"
-	"nfpipe/lib/filter"
 	"nfpipe/lib/meter"
 	"nfpipe/lib/netflow"
 	"nfpipe/lib/packet"
@@ -94,7 +93,9 @@ func parse(env *cli.Env) (*config, bool) {
 			return nil, false
 		}
 	}
-	return c, c.filter(env, o.Args())
+	var ok bool
+	c.meter.Filter, ok = env.PacketFilter(o.Args())
+	return c, ok
 }
 
 func (c *config) options(o *cli.Options) *raw {
@@ -163,7 +164,7 @@ func (c *config) readSource(o *cli.Options, r *raw) error {
 	if len(*r.read) > 0 {
 		return errors.New("-i and -r: an interface or files, not both")
 	}
-	c.device = *r.iface
+	c.device, c.meter.Clocked = *r.iface, true
 	if number, name, ok := strings.Cut(c.device, ":"); ok {
 		if n, err := strconv.ParseUint(number, 10, 16); err == nil {
 			c.index, c.device = int(n), name
@@ -303,11 +304,8 @@ func (c *config) readMetering(o *cli.Options, r *raw) error {
 	if c.meter.Timeouts, err = meter.ParseTimeouts(meter.SoftflowdTimeouts(), "", *r.timeouts); err != nil {
 		return err
 	}
-	levels := map[string]meter.Track{"ip": meter.TrackIP, "proto": meter.TrackProto, "port": meter.TrackPort,
-		"full": meter.TrackPort, "vlan": meter.TrackVLAN, "ether": meter.TrackEther}
-	var ok bool
-	if c.meter.Track, ok = levels[*r.track]; !ok {
-		return fmt.Errorf("-T %s: want ip, proto, port, vlan or ether", *r.track)
+	if c.meter.Track, err = meter.ParseTrack(*r.track); err != nil {
+		return fmt.Errorf("-T: %w", err)
 	}
 	c.mac = c.meter.Track == meter.TrackEther
 	switch *r.tunnel {
@@ -322,29 +320,11 @@ func (c *config) readMetering(o *cli.Options, r *raw) error {
 		return fmt.Errorf("-m %d: the cache needs room for at least one flow", c.meter.MaxFlows)
 	case c.labels < 0 || c.labels > packet.MaxLabels:
 		return fmt.Errorf("-x %d: want 0 to %d", c.labels, packet.MaxLabels)
-	case c.snaplen < 0 || c.snaplen > 1<<16:
-		return fmt.Errorf("-C %d: want bytes of a packet", c.snaplen)
+	case o.Changed("snaplen") && (c.snaplen < 64 || c.snaplen > capture.MaxSnaplen):
+		return fmt.Errorf("-C %d: want 64 to %d bytes of a packet", c.snaplen, capture.MaxSnaplen)
+	case c.buffer < 1<<20 || c.buffer > 1<<30:
+		return errors.New("-B: want 1M to 1G")
 	}
 	c.meter.Biflow = c.meter.Biflow && c.encoding.Version == 10 // the others have one direction a record
 	return nil
-}
-
-// filter reads the packet filter.
-func (c *config) filter(env *cli.Env, args []string) bool {
-	if len(args) == 0 {
-		return true
-	}
-	f, err := filter.Parse(strings.Join(args, " "), filter.Options{Location: time.Local})
-	if err == nil {
-		c.meter.Filter, err = f.Packet()
-	}
-	var wrong *filter.Error
-	switch {
-	case errors.As(err, &wrong):
-		env.Usagef("%s", strings.TrimRight("filter:\n"+wrong.Show(), "\n"))
-	case err != nil:
-		env.Usagef("%v", err)
-		env.Hintf("a packet filter knows ip, net, port, proto, vlan, flags, and or not; nffilter knows the rest")
-	}
-	return err == nil
 }

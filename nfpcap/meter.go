@@ -10,17 +10,13 @@ import (
 	"nfpipe/lib/meter"
 	"nfpipe/lib/packet"
 	"nfpipe/lib/source"
+	"nfpipe/lib/stream"
 )
 
-// output takes records in columns. put returns empty columns for the next; end finishes.
-// Of captures none of which could be read, nothing is written.
-type output interface {
-	put(*meter.Columns) (*meter.Columns, error)
-	end(read, damaged bool) error
-}
-
-// meterAll meters all captures through one cache, as if they were one.
+// meterAll meters all captures through one cache, as if they were one. Of captures none of which
+// could be read, nothing is written.
 func meterAll(env *cli.Env, c *config, names []string, out output) {
+	s := env.Stats(c.stats)
 	cols := meter.NewColumns(c.columns)
 	var outErr error
 	emit := func(r *meter.Record) {
@@ -48,13 +44,21 @@ func meterAll(env *cli.Env, c *config, names []string, out output) {
 	if outErr == nil && cols.Len() > 0 {
 		_, outErr = out.put(cols)
 	}
-	if err := out.end(read, damaged); outErr == nil {
+	var end *stream.End
+	switch {
+	case damaged && read:
+		end = &stream.End{Status: stream.Partial, Reason: "a capture was cut off, damaged or missing"}
+	case read:
+		end = &stream.End{}
+	}
+	if err := out.end(end); outErr == nil {
 		outErr = err
 	}
 	if outErr != nil {
 		env.Errorf("stdout: %w", cli.Cause(outErr))
 	}
-	report(env, c, total, m.Stats())
+	report(s, c, total, m.Stats())
+	s.Print()
 }
 
 // feed meters one capture; opened tells that it is one. What it could not read it has said; the
@@ -104,8 +108,7 @@ func add(t *capture.Counts, c capture.Counts) {
 	t.UnknownLink += c.UnknownLink
 }
 
-func report(env *cli.Env, c *config, t capture.Counts, m meter.Stats) {
-	s := env.Stats(c.stats)
+func report(s *cli.Stats, c *config, t capture.Counts, m meter.Stats) {
 	s.Add("packets read", int64(t.Frames))
 	s.Add("packets metered", int64(m.Packets))
 	s.AddBytes("IP bytes metered", int64(m.Bytes))
@@ -113,8 +116,10 @@ func report(env *cli.Env, c *config, t capture.Counts, m meter.Stats) {
 	s.Add("packets cut short", int64(t.Short))
 	s.Add("packets malformed", int64(t.Malformed))
 	s.Add("packets refused by the filter", int64(m.Filtered))
+	if c.meter.Sample > 1 {
+		s.Add("packets not sampled", int64(m.Unsampled))
+	}
 	s.Add("fragments without their first", int64(m.Unresolved))
 	s.Add("records written", int64(m.Records))
 	s.Add("flows evicted for lack of room", int64(m.Evicted))
-	s.Print()
 }

@@ -32,7 +32,7 @@ func captured(t *testing.T, name string) string {
 	return string(b)
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -177,6 +177,8 @@ func TestFields(t *testing.T) {
 		{"17_tunnels.pcap", "port 5011", "csv:%sa", nil}, // the outer header has no such port
 		{"01_tcp_fin.pcap", "-o fat", "csv:%ismc,%idmc", []string{"02:00:00:00:00:0a,02:00:00:00:00:0b", "02:00:00:00:00:0b,02:00:00:00:00:0a"}},
 		{"01_tcp_fin.pcap", "", "csv:%ismc,%idmc", []string{",", ","}},
+		{"01_tcp_fin.pcap", "-o fat", "csv:%cl,%sl,%al", []string{"10.000,10.000,20.000", "10.000,10.000,20.000"}},
+		{"01_tcp_fin.pcap", "", "csv:%cl,%sl,%al", []string{",,", ",,"}},
 		{"01_tcp_fin.pcap", "", "csv:%stos,%flg", []string{"184,...AP.SF", "40,...AP.SF"}},
 		{"19_snaplen64.pcap", "", "csv:%pkt,%byt", []string{"2,2880"}},
 		{"24_selfaddr.pcap", "-b", "csv:%sp,%dp,%{ipackets},%{opackets}", []string{"1111,2222,1,1"}},
@@ -286,7 +288,7 @@ func TestWrongUsage(t *testing.T) {
 	for _, c := range []struct{ args, says string }{
 		{"-T seven", "nfpcap: -T seven: no such level\nhint: ip, proto, port, vlan or ether\n"},
 		{"--tunnel middle", "nfpcap: --tunnel middle: no such header\nhint: outer or inner\n"},
-		{"-o thin", "nfpcap: -o thin: no such option\nhint: -o fat keeps MAC addresses\n"},
+		{"-o thin", "nfpcap: -o thin: no such option\nhint: -o fat keeps MAC addresses, and how long TCP took to answer\n"},
 		{"-e 300", "nfpcap: timeouts \"300\": want active,idle in seconds, such as 300,60\n"},
 		{"-t tcp", "want name=time"},
 		{"-t quic=5", "nfpcap: timeout \"quic=5\": no such name, there are tcp, "},
@@ -295,7 +297,17 @@ func TestWrongUsage(t *testing.T) {
 		{"-m many", "not a whole number in range"},
 		{"-z=rar", "nfpcap: unknown compression \"rar\"\n"},
 		{"-w x.nf", "hint: nfpcap writes to stdout: nfpcap -r FILE > FILE.nf\n"},
-		{"-i eth0", "tcpdump -w - -i IF | nfpcap -r -"},
+		{"-i v1 -r x.pcap", "nfpcap: either an interface or captures: -i or -r\nhint: nfpcap -i v1\n"},
+		{"-i v1 -i v2", "nfpcap: -i v1 -i v2: one interface, or any\nhint: nfpcap -i any captures on all\n"},
+		{"--interface=", "nfpcap: -i without a name\n"},
+		{"-N", "nfpcap: --no-promisc is for an interface, and there is none\nhint: nfpcap -i eth0 --no-promisc\n"},
+		{"--flush 1s", "--flush is for an interface"},
+		{"-i v1 --snaplen 63", "nfpcap: --snaplen 63\nhint: 64 to 65536 bytes\n"},
+		{"-i v1 --buffer 1023K", "nfpcap: --buffer is too small or too large\nhint: 1M to 1G\n"},
+		{"-i v1 --buffer 2T", "hint: 1M to 1G\n"},
+		{"-i v1 --flush 9ms", "nfpcap: --flush 9ms: at least 10ms\n"},
+		{"-s 0", "nfpcap: -s 0: no packet would be counted\nhint: nfpcap -s 100 counts"},
+		{"-s -1", "-s"},
 		{"-v 9", "hint: nfpcap has no -v; --stats prints statistics\n"},
 	} {
 		r := nfpcap(captured(t, "20_dns.pcap"), strings.Fields(c.args)...)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+
 	"nfpipe/lib/cli"
 	"nfpipe/lib/column"
 	"nfpipe/lib/format"
@@ -8,65 +10,31 @@ import (
 	"nfpipe/lib/stream"
 )
 
-// frames writes a stream. Encoding runs beside metering, on two sets of columns in turn.
-type frames struct {
+// output takes records in columns. put returns empty columns for the next; tick tells a reader
+// the clock; end finishes, with nil when there was no input of which anything could be written.
+type output interface {
+	put(*meter.Columns) (*meter.Columns, error)
+	tick(now int64) error
+	end(*stream.End) error
+}
+
+// sink takes a stream's frames.
+type sink interface {
+	Write(*stream.Frame) error
+	Tick(stream.Tick) error
+	Close(stream.End) error
+}
+
+// file is a sink that begins its stream with the first frame, or the end.
+type file struct {
 	w     *stream.Writer
-	head  stream.Head // written before the first frame
+	head  stream.Head
 	begun bool
-	comp  column.Comp
-	full  chan *meter.Columns
-	empty chan *meter.Columns
-	done  chan struct{}
-	err   error // of the encoding goroutine; read when done is closed
 }
 
-func newFrames(env *cli.Env, c *config) (*frames, bool) {
-	comp, ok := env.Compression(c.compress)
-	if !ok {
-		return nil, false
-	}
-	f := &frames{w: stream.NewWriter(env.Stdout), comp: comp, full: make(chan *meter.Columns), empty: make(chan *meter.Columns, 1), done: make(chan struct{})}
-	f.empty <- meter.NewColumns(c.columns)
-	if !c.plain {
-		f.head.Created = cli.Now()
-		if env.Keeps(c.noHistory) {
-			f.head.History.Add(env.History())
-		}
-	}
-	go f.run()
-	return f, true
-}
+func newFile(w io.Writer, h stream.Head) *file { return &file{w: stream.NewWriter(w), head: h} }
 
-func (f *frames) run() {
-	defer close(f.done)
-	for cols := range f.full {
-		if f.err == nil {
-			f.err = f.write(cols)
-		}
-		if f.err != nil {
-			close(f.empty)
-			return
-		}
-		cols.Reset()
-		f.empty <- cols
-	}
-}
-
-func (f *frames) write(cols *meter.Columns) error {
-	if err := f.begin(); err != nil {
-		return err
-	}
-	b := cols.Batch()
-	defer b.Release()
-	frame, err := stream.EncodeFrame(b, f.comp, false)
-	if err != nil {
-		return err
-	}
-	return f.w.Write(frame)
-}
-
-// begin writes the head, once.
-func (f *frames) begin() error {
+func (f *file) begin() error {
 	if f.begun {
 		return nil
 	}
@@ -74,9 +42,84 @@ func (f *frames) begin() error {
 	return f.w.Head(f.head)
 }
 
+func (f *file) Write(frame *stream.Frame) error {
+	if err := f.begin(); err != nil {
+		return err
+	}
+	return f.w.Write(frame)
+}
+
+func (f *file) Tick(t stream.Tick) error {
+	if err := f.begin(); err != nil {
+		return err
+	}
+	return f.w.Tick(t)
+}
+
+func (f *file) Close(e stream.End) error {
+	if err := f.begin(); err != nil {
+		return err
+	}
+	return f.w.End(e)
+}
+
+// frames writes a stream. Encoding runs beside metering, on two sets of columns in turn.
+type frames struct {
+	to    sink
+	comp  column.Comp
+	full  chan job
+	empty chan *meter.Columns
+	done  chan struct{}
+	err   error // of the encoding goroutine; read when done is closed
+}
+
+// job is columns to encode, or the time.
+type job struct {
+	cols *meter.Columns
+	now  int64
+}
+
+func newFrames(to sink, comp column.Comp, o meter.ColumnOptions) *frames {
+	f := &frames{to: to, comp: comp, full: make(chan job), empty: make(chan *meter.Columns, 1), done: make(chan struct{})}
+	f.empty <- meter.NewColumns(o)
+	go f.run()
+	return f
+}
+
+func (f *frames) run() {
+	defer close(f.done)
+	for j := range f.full {
+		switch {
+		case f.err != nil:
+		case j.cols == nil:
+			f.err = f.to.Tick(stream.Tick{Clock: uint64(j.now)})
+		default:
+			f.err = f.write(j.cols)
+		}
+		if f.err != nil {
+			close(f.empty)
+			return
+		}
+		if j.cols != nil {
+			j.cols.Reset()
+			f.empty <- j.cols
+		}
+	}
+}
+
+func (f *frames) write(cols *meter.Columns) error {
+	b := cols.Batch()
+	defer b.Release()
+	frame, err := stream.EncodeFrame(b, f.comp, false)
+	if err != nil {
+		return err
+	}
+	return f.to.Write(frame)
+}
+
 func (f *frames) put(cols *meter.Columns) (*meter.Columns, error) {
 	select {
-	case f.full <- cols:
+	case f.full <- job{cols: cols}:
 	case <-f.done:
 		return cols, f.err
 	}
@@ -88,20 +131,22 @@ func (f *frames) put(cols *meter.Columns) (*meter.Columns, error) {
 	return next, nil
 }
 
-func (f *frames) end(read, damaged bool) error {
-	close(f.full)
-	<-f.done
-	if f.err != nil || !read {
+func (f *frames) tick(now int64) error {
+	select {
+	case f.full <- job{now: now}:
+		return nil
+	case <-f.done:
 		return f.err
 	}
-	if err := f.begin(); err != nil {
-		return err
+}
+
+func (f *frames) end(e *stream.End) error {
+	close(f.full)
+	<-f.done
+	if f.err != nil || e == nil {
+		return f.err
 	}
-	e := stream.End{}
-	if damaged {
-		e.Status, e.Reason = stream.Partial, "a capture was cut off, damaged or missing"
-	}
-	return f.w.End(e)
+	return f.to.Close(*e)
 }
 
 // lines shows records as text.
@@ -134,4 +179,7 @@ func (l *lines) put(cols *meter.Columns) (*meter.Columns, error) {
 	return cols, err
 }
 
-func (l *lines) end(bool, bool) error { return nil }
+// tick shows what has been put so far.
+func (l *lines) tick(int64) error { return l.env.Out().Flush() }
+
+func (l *lines) end(*stream.End) error { return nil }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 
 	"nfpipe/lib/column"
 	"nfpipe/lib/flow"
@@ -18,6 +19,10 @@ const (
 	shortBytes   = 8 << 20
 	maxJoined    = 4096 // frames made one
 )
+
+// joining bounds how many slots are joined at a time: when those of a thousand archives end
+// together, what receives meanwhile wants a processor as well.
+var joining = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 
 // errUnsure gives up a new file that does not hold what the old one does.
 var errUnsure = errors.New("not all of the slot can be read")
@@ -34,7 +39,9 @@ func (a *Archive) join(s *slot) error {
 	}
 	out := &tail{file: f}
 	j := joiner{w: stream.NewWriter(out), comp: a.opt.Comp}
+	joining <- struct{}{}
 	err = j.run(stream.NewReader(io.NewSectionReader(s.file, 0, s.good), stream.Options{Name: s.path}))
+	<-joining
 	if err == nil && a.opt.Sync > 0 {
 		err = flush(f)
 	}

@@ -5,8 +5,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"nfpipe/lib/column"
 	"nfpipe/lib/flow"
@@ -198,4 +200,41 @@ func BenchmarkJoin(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/900000, "ns/record")
 	a.Close()
+}
+
+// Slots of several archives that end together are joined a few at a time; none is forgotten.
+func TestJoinTogether(t *testing.T) {
+	for range cap(joining) {
+		joining <- struct{}{}
+	}
+	dirs := []string{t.TempDir(), t.TempDir(), t.TempDir()}
+	var all []*Archive
+	for _, dir := range dirs {
+		c := &clock{t: noon}
+		a := open(t, dir, options(t, c))
+		check(t, a.Write(frame(t, 0, 10)))
+		check(t, a.Write(frame(t, 10, 10)))
+		check(t, a.Rotate(c.set(a.Until())))
+		all = append(all, a)
+	}
+	time.Sleep(50 * time.Millisecond)
+	for _, dir := range dirs {
+		files, err := List(dir)
+		check(t, err)
+		if slices.ContainsFunc(files, func(f File) bool { return !f.Open }) {
+			t.Errorf("joined before its turn: %v", files)
+		}
+	}
+	for range cap(joining) {
+		<-joining
+	}
+	for i, a := range all {
+		check(t, a.Close())
+		files, err := List(dirs[i])
+		check(t, err)
+		if len(files) != 2 {
+			t.Fatalf("%d files", len(files))
+		}
+		same(t, "frames", read(t, files[0].Path).frames, []int{20})
+	}
 }

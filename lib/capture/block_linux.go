@@ -37,7 +37,8 @@ type frame struct {
 	data []byte
 	orig int
 	link uint16
-	echo bool // what the loopback device sends and then receives
+	on   uint32 // number of the interface
+	echo bool   // what the loopback device sends and then receives
 }
 
 // blockReader gives the packets of a block.
@@ -97,6 +98,7 @@ func (r *blockReader) wrong(format string, args ...any) error {
 func (f *frame) read(b []byte, mac, end int) {
 	f.time = int64(binary.NativeEndian.Uint32(b[4:]))*1e9 + int64(min(binary.NativeEndian.Uint32(b[8:]), maxNanos))
 	f.orig = int(min(binary.NativeEndian.Uint32(b[16:]), 1<<31-1))
+	f.on = binary.NativeEndian.Uint32(b[52:])
 	tag := vlan(b)
 	hardware := binary.NativeEndian.Uint16(b[56:])
 	f.echo = false

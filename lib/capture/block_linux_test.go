@@ -54,6 +54,7 @@ func makeBlock(size int, packets ...inBlock) []byte {
 		o.PutUint16(h[26:], uint16(net))
 		o.PutUint16(h[48:], unix.AF_PACKET)
 		binary.BigEndian.PutUint16(h[50:], p.protocol)
+		o.PutUint32(h[52:], uint32(1000+i))
 		o.PutUint16(h[56:], p.hardware)
 		h[58], h[59] = p.kind, 6
 		copy(h[60:], "\x02\x00\x00\x00\x00\x09\x00\x00")
@@ -113,7 +114,7 @@ func TestBlock(t *testing.T) {
 	for _, c := range inBlocks {
 		in = append(in, c.in)
 	}
-	r, err := newBlockReader(makeBlock(smallBlock, in...))
+	r, err := newBlockReader(makeBlock(blockSize, in...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,9 +124,9 @@ func TestBlock(t *testing.T) {
 			t.Fatalf("%s: %v, error %v", c.name, ok, err)
 		}
 		want, _ := hex.DecodeString(strings.ReplaceAll(c.data, " ", ""))
-		if f.link != c.link || !bytes.Equal(f.data, want) || f.orig != c.orig || f.echo != c.echo || f.time != 1_700_000_000e9+int64(i) {
-			t.Errorf("%s: link %d, %x of %d, echo %v, time %d; want link %d, %x of %d, echo %v",
-				c.name, f.link, f.data, f.orig, f.echo, f.time, c.link, want, c.orig, c.echo)
+		if f.link != c.link || !bytes.Equal(f.data, want) || f.orig != c.orig || f.echo != c.echo || f.time != 1_700_000_000e9+int64(i) || f.on != uint32(1000+i) {
+			t.Errorf("%s: link %d, %x of %d, echo %v, time %d, interface %d; want link %d, %x of %d, echo %v",
+				c.name, f.link, f.data, f.orig, f.echo, f.time, f.on, c.link, want, c.orig, c.echo)
 		}
 	}
 	if ok, err := r.next(&f); ok || err != nil {
@@ -238,7 +239,7 @@ func TestBlockAllocations(t *testing.T) {
 	for _, c := range inBlocks {
 		in = append(in, c.in)
 	}
-	b := makeBlock(smallBlock, in...)
+	b := makeBlock(blockSize, in...)
 	full, free := make(chan delivery, 4), make(chan []packet.Packet, 4)
 	free <- make([]packet.Packet, feedBatch)
 	w := &worker{full: full, free: free}

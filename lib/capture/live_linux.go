@@ -173,7 +173,7 @@ type delivery struct {
 }
 
 // Feed gives the IP packets of the capture to use, parsed, in batches that are valid until use
-// returns; decap is that of a packet.Parser. Packets of one flow are in order, others nearly so.
+// returns, each with the number of its interface; decap is that of a packet.Parser. Packets of one flow are in order, others nearly so.
 // It calls use from one goroutine, at least every 100 ms, with no packets when there are none.
 // now is up to when packets have been delivered with this call, by the wall clock in nanoseconds
 // since the epoch: about the time of the last of them, and 60 ms ago when all is quiet. It goes
@@ -252,7 +252,8 @@ type worker struct {
 	number int
 	parser packet.Parser
 	counts Counts
-	err    error
+	err    error // of the ring
+	failed int64 // when
 	upto   int64
 
 	batch []packet.Packet // being filled
@@ -262,10 +263,15 @@ type worker struct {
 	stop  <-chan struct{}
 }
 
+// run reads blocks until the capture ends. What came before the end is delivered, also when the
+// interface has gone.
 func (w *worker) run() {
 	for {
 		clock := time.Now().UnixNano()
-		closing := w.live.closing.Load()
+		end := w.live.closing.Load()
+		if w.err != nil {
+			end = w.failed
+		}
 		if b := w.ring.ready(); b != nil {
 			ok := w.block(b)
 			w.ring.release()
@@ -273,18 +279,18 @@ func (w *worker) run() {
 				return
 			}
 		} else {
-			if w.upto = clock - int64(ringLag); !w.send() || w.err != nil {
+			if w.upto = clock - int64(ringLag); !w.send() {
 				return
 			}
-			wake, d := w.live.wake, pollTime
-			if closing != 0 {
-				wake, d = -1, pollTime/10
-			}
-			if w.upto < closing || closing == 0 {
-				w.err = w.ring.wait(wake, d) // and once more round, for what came before
+			if end == 0 {
+				if w.err = w.ring.wait(w.live.wake, pollTime); w.err != nil {
+					w.failed = time.Now().UnixNano()
+				}
+			} else if w.upto < end {
+				w.ring.wait(-1, pollTime/10)
 			}
 		}
-		if closing != 0 && (w.upto >= closing || clock > closing+int64(closeTime)) {
+		if end != 0 && (w.upto >= end || clock > end+int64(closeTime)) {
 			w.send()
 			return
 		}
@@ -308,7 +314,7 @@ func (w *worker) block(b []byte) bool {
 		}
 		w.counts.Frames++
 		p := &w.batch[w.n]
-		p.Time = f.time
+		p.Time, p.Interface = f.time, f.on
 		switch w.parser.Parse(f.link, f.data, f.orig, p) {
 		case packet.IP:
 			w.n++

@@ -19,9 +19,10 @@ const (
 	// ringLag is how far behind the clock an empty ring is: what is older would be in it.
 	ringLag = 3 * retireTime
 
-	largeBlock = 1 << 20
-	smallBlock = 1 << 17
-	frameSize  = 2048 // for which the kernel asks, though blocks are packed closely
+	// blockSize is small, so that a ring lasts long while nobody reads it: a block is spent
+	// every retireTime, however little is in it.
+	blockSize = 1 << 17
+	frameSize = 2048 // for which the kernel asks, though blocks are packed closely
 )
 
 var errRemoved = errors.New("the interface was removed")
@@ -69,10 +70,7 @@ func (r *ring) setup(index, buffer int) error {
 
 // allocate asks for less when there is no memory for so large a ring.
 func (r *ring) allocate(buffer int) (err error) {
-	r.size = largeBlock
-	if buffer < 8*largeBlock {
-		r.size = smallBlock
-	}
+	r.size = blockSize
 	for blocks := max(buffer/r.size, 4); blocks >= 4; blocks /= 2 {
 		err = unix.SetsockoptTpacketReq3(r.fd, unix.SOL_PACKET, unix.PACKET_RX_RING, &unix.TpacketReq3{
 			Block_size: uint32(r.size), Block_nr: uint32(blocks),

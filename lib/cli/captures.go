@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"time"
 
 	"nfpipe/lib/capture"
+	"nfpipe/lib/filter"
 	"nfpipe/lib/packet"
 	"nfpipe/lib/source"
 )
@@ -43,4 +46,25 @@ func (e *Env) Capture(name string, in *source.Input, q *packet.Parser, use func(
 		e.Warnf("%s: %d packets of a link type that is not known", in.Name, counts.UnknownLink)
 	}
 	return true, counts, err
+}
+
+// PacketFilter reads the words behind the options as a filter of packets; nil keeps all. What is
+// wrong with it is reported as wrong usage.
+func (e *Env) PacketFilter(words []string) (keep func(*packet.Packet) bool, ok bool) {
+	if len(words) == 0 {
+		return nil, true
+	}
+	f, err := filter.Parse(strings.Join(words, " "), filter.Options{Location: time.Local})
+	if err == nil {
+		keep, err = f.Packet()
+	}
+	var wrong *filter.Error
+	switch {
+	case errors.As(err, &wrong):
+		e.Usagef("%s", strings.TrimRight("filter:\n"+wrong.Show(), "\n"))
+	case err != nil:
+		e.Usagef("%v", err)
+		e.Hintf("a packet filter knows ip, net, port, proto, vlan, flags, and or not; nffilter knows the rest")
+	}
+	return keep, err == nil
 }

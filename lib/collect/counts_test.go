@@ -231,6 +231,45 @@ func TestComplaints(t *testing.T) {
 	check(t, c.Close())
 }
 
+// A store that hangs does not hold up receiving, however many small batches wait for it, nor the
+// end of a slot.
+func TestStoreHangs(t *testing.T) {
+	s := &slow{memory: newMemory(), wait: make(chan struct{})}
+	c := New(Config{Sources: &Sources{One: &Source{Ident: "x", Store: s}}}, time.Unix(0, 0))
+	const slots, batches = 10, 200
+	received := make(chan struct{})
+	go func() {
+		defer close(received)
+		for slot := range slots {
+			for i := range batches {
+				give(c, v5(uint32(slot*batches+i), 1), alice, 1e18)
+				c.Flush(time.Unix(0, 2e18))
+			}
+			c.Rotate(time.Unix(int64(slot), 0))
+		}
+	}()
+	select {
+	case <-received:
+	case <-time.After(20 * time.Second):
+		close(s.wait)
+		t.Fatal("receiving waits for the store")
+	}
+	if n := c.Counts().Sources[0].Totals.Records; n != 0 {
+		t.Errorf("%d records are called stored", n)
+	}
+	close(s.wait)
+	<-received
+	check(t, c.Close())
+	for slot, n := range s.records[:slots] {
+		if n != batches {
+			t.Errorf("slot %d: %d records, want %d", slot, n, batches)
+		}
+	}
+	if c.queue.waiting != 0 {
+		t.Errorf("%d bytes wait at the end", c.queue.waiting)
+	}
+}
+
 // A template that changes is told of with both layouts, and counted even when its exporter is
 // forgotten, as a refused one is.
 func TestRedefined(t *testing.T) {

@@ -112,7 +112,7 @@ func (l *Live) run(w *stream.Writer, head stream.Head) {
 		l.mu.Lock()
 		l.err = err
 		l.wake.Broadcast() // for who waits for room
-		for len(l.queue) == 0 && !l.closed {
+		for len(l.queue) == 0 && !l.closed && err == nil {
 			l.wake.Wait()
 		}
 		if len(l.queue) == 0 || err != nil {

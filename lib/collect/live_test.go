@@ -194,3 +194,23 @@ func TestLiveError(t *testing.T) {
 		}
 	}
 }
+
+// A reader that is gone is told of though nothing is written after the beginning of the stream.
+func TestLiveBrokenAtOnce(t *testing.T) {
+	in, out := io.Pipe()
+	gone := errors.New("gone")
+	in.CloseWithError(gone)
+	broken := make(chan error, 1)
+	l := NewLive(out, stream.Head{}, func(uint64) {}, func(err error) { broken <- err })
+	select {
+	case err := <-broken:
+		if !errors.Is(err, gone) {
+			t.Errorf("broken: %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("nobody was told")
+	}
+	if err := l.Close(stream.End{}); !errors.Is(err, gone) {
+		t.Errorf("Close: %v", err)
+	}
+}

@@ -19,13 +19,12 @@ type job struct {
 	line   string     // taskReport
 	done   chan error // when not nil, gets what became of the job
 
-	builder *flow.Builder // taskFrame: what to encode
+	builder *flow.Builder // taskFrame: what to encode; nil when that is done
 	free    chan *flow.Builder
 	records uint64
-	size    int
 	frame   *stream.Frame
 	err     error
-	encoded chan struct{}
+	size    int // bytes of the batch, then of the frame
 }
 
 type task uint8
@@ -39,50 +38,80 @@ const (
 	taskReport
 )
 
+// jobSize is what a job takes beside its batch or frame.
+const jobSize = 1 << 10
+
 // queue takes jobs, encodes frames on several goroutines, and gives all to the stores in order.
+// Only memory bounds it: who puts a job waits neither for an encoder nor for a store.
 type queue struct {
-	c      *Collector
-	jobs   chan *job
-	encode chan *job
+	c *Collector
 
 	mu      sync.Mutex
-	room    *sync.Cond
-	waiting int // bytes of batches
+	jobs    []*job // to be stored
+	batches []*job // those of them that are to be encoded
+	waiting int    // bytes of all jobs, also of the one at the store
 	limit   int
+	closed  bool
 
-	encoders, writer sync.WaitGroup
+	room   *sync.Cond // there is more room
+	coming *sync.Cond // there is a batch, or closed is set
+	ready  *sync.Cond // the first job can perhaps be stored, or closed is set
+
+	running sync.WaitGroup
 }
 
 func newQueue(c *Collector, encoders, limit int) *queue {
-	q := &queue{c: c, jobs: make(chan *job, 256), encode: make(chan *job, 256), limit: limit}
-	q.room = sync.NewCond(&q.mu)
+	q := &queue{c: c, limit: limit}
+	q.room, q.coming, q.ready = sync.NewCond(&q.mu), sync.NewCond(&q.mu), sync.NewCond(&q.mu)
 	for range encoders {
-		q.encoders.Go(q.runEncoder)
+		q.running.Go(q.runEncoder)
 	}
-	q.writer.Go(q.runWriter)
+	q.running.Go(q.runWriter)
 	return q
 }
 
-// put appends a job. While the memory for waiting batches is spent it waits.
+// put appends a job. While the memory for what waits is spent it waits.
 func (q *queue) put(j *job) {
-	if j.what != taskFrame {
-		q.jobs <- j
-		return
+	if j.what == taskFrame {
+		j.size, j.records = j.builder.Size(), uint64(j.builder.Len())
 	}
-	j.size, j.records = j.builder.Size(), uint64(j.builder.Len())
 	q.mu.Lock()
-	for q.waiting > 0 && q.waiting+j.size > q.limit {
+	defer q.mu.Unlock()
+	for q.waiting > 0 && q.waiting+j.size+jobSize > q.limit {
 		q.room.Wait()
 	}
-	q.waiting += j.size
-	q.mu.Unlock()
-	j.encoded = make(chan struct{})
-	q.jobs <- j
-	q.encode <- j
+	q.waiting += j.size + jobSize
+	q.jobs = append(q.jobs, j)
+	if j.what == taskFrame {
+		q.batches = append(q.batches, j)
+		q.coming.Signal()
+	} else if len(q.jobs) == 1 {
+		q.ready.Signal()
+	}
+}
+
+// first waits for the first of some jobs that fits, and takes it; nil when no more come.
+func (q *queue) first(jobs *[]*job, fits func(*job) bool, wait *sync.Cond) *job {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(*jobs) == 0 || !fits((*jobs)[0]) {
+		if len(*jobs) == 0 && q.closed {
+			return nil
+		}
+		wait.Wait()
+	}
+	j := (*jobs)[0]
+	(*jobs)[0] = nil
+	*jobs = (*jobs)[1:]
+	return j
 }
 
 func (q *queue) runEncoder() {
-	for j := range q.encode {
+	for {
+		j := q.first(&q.batches, func(*job) bool { return true }, q.coming)
+		if j == nil {
+			return
+		}
 		b := j.builder.Batch()
 		j.frame, j.err = stream.EncodeFrame(b, q.c.config.Comp, false)
 		b.Release()
@@ -91,31 +120,42 @@ func (q *queue) runEncoder() {
 		case j.free <- j.builder:
 		default: // there are enough
 		}
-		j.builder = nil
+		size := 0
+		if j.err == nil {
+			size = j.frame.Len()
+		}
 		q.mu.Lock()
-		q.waiting -= j.size
+		q.waiting += size - j.size
+		j.size, j.builder = size, nil
 		q.room.Broadcast()
+		q.ready.Signal()
 		q.mu.Unlock()
-		close(j.encoded)
 	}
 }
 
 func (q *queue) runWriter() {
-	for j := range q.jobs {
-		if j.what == taskFrame {
-			<-j.encoded
+	for {
+		j := q.first(&q.jobs, func(j *job) bool { return j.builder == nil }, q.ready)
+		if j == nil {
+			return
 		}
 		err := q.c.store(j)
 		if j.done != nil {
 			j.done <- err
 		}
+		q.mu.Lock()
+		q.waiting -= j.size + jobSize
+		q.room.Broadcast()
+		q.mu.Unlock()
 	}
 }
 
 // close waits until all jobs are done.
 func (q *queue) close() {
-	close(q.jobs)
-	q.writer.Wait()
-	close(q.encode)
-	q.encoders.Wait()
+	q.mu.Lock()
+	q.closed = true
+	q.coming.Broadcast()
+	q.ready.Broadcast()
+	q.mu.Unlock()
+	q.running.Wait()
 }

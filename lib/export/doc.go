@@ -16,7 +16,7 @@
 //
 // Sequence numbers are those of a destination and observation domain, and of a connection.
 //
-// Packets of UDP are spread over time, at most 50,000 a second unless told otherwise, since
+// Packets of UDP are spread over time, at most 60,000 a second unless told otherwise, since
 // nothing says when a receiver has no room for more.
 //
 // An Exporter is for one goroutine, but for Stats.

@@ -9,7 +9,7 @@ type Pace struct {
 }
 
 // DefaultPace is for packets of UDP.
-var DefaultPace = Pace{Messages: 50_000}
+var DefaultPace = Pace{Messages: 60_000}
 
 const (
 	maxBatch = 32                    // messages that go out together

@@ -1,6 +1,7 @@
 package meter
 
 import (
+	"cmp"
 	"encoding/binary"
 
 	"nfpipe/lib/column"
@@ -11,7 +12,7 @@ import (
 
 // Columns puts records into a flow.Builder. Which elements a record gets follows from what
 // its packets had: ports or ICMP type and code, TCP flags, VLAN tags, MPLS labels, IPv6 flow
-// label; and what ColumnOptions say.
+// label, an interface; the latency of a TCP handshake; and what ColumnOptions say.
 type Columns struct {
 	b       *flow.Builder
 	opt     ColumnOptions
@@ -22,7 +23,7 @@ type Columns struct {
 type ColumnOptions struct {
 	MAC       bool   // source and destination MAC address
 	Sample    uint32 // Config.Sample: from 2 on, the sampling interval and space
-	Interface uint32 // the number of the interface that was captured: ingressInterface, 0: none
+	Interface uint32 // the number of the interface in all records; 0: that of their packets
 	MaxLabels int    // keep the first so many MPLS labels; 0: all, below 0: none
 }
 
@@ -31,6 +32,8 @@ type traits struct {
 	family, vlans, labels       uint8
 	ports, icmp, tcp, label, bi bool
 	back                        bool // a biflow's reverse direction has packets
+	iface                       bool // ingressInterface
+	latency                     stage
 }
 
 type layout struct {
@@ -94,7 +97,8 @@ func (c *Columns) traits(r *Record) traits {
 	if n := c.opt.MaxLabels; n != 0 {
 		t.labels = min(t.labels, uint8(min(max(n, 0), packet.MaxLabels)))
 	}
-	t.label = r.FlowLabel != 0
+	t.iface = c.opt.Interface != 0 || r.Interface != 0
+	t.label, t.latency = r.FlowLabel != 0, r.Latency.known()
 	t.back = r.Biflow && r.Reverse.Packets > 0
 	return t
 }
@@ -137,14 +141,23 @@ func (c *Columns) layout(t traits) (*layout, bool) {
 			c.PutBytes(p[1:])
 		}})
 	}
+	if t.latency >= shaken {
+		es = append(es,
+			number(ie.ClientLatency, func(r *Record) uint64 { return micros(r.Latency.Client) }),
+			number(ie.ServerLatency, func(r *Record) uint64 { return micros(r.Latency.Server) }))
+	}
+	if t.latency >= answered {
+		es = append(es, number(ie.AppLatency, func(r *Record) uint64 { return micros(r.Latency.App) }))
+	}
 	if t.bi {
 		es = append(es, number(239, func(*Record) uint64 { return 1 })) // initiator
 	}
 	if t.back {
 		es = append(es, direction(t.tcp, false, c.opt.MAC, ie.New(ie.ReversePEN, 0), func(r *Record) *Direction { return &r.Reverse })...)
 	}
-	if n := c.opt.Interface; n != 0 {
-		es = append(es, number(10, func(*Record) uint64 { return uint64(n) }))
+	if t.iface {
+		n := c.opt.Interface
+		es = append(es, number(10, func(r *Record) uint64 { return uint64(cmp.Or(n, r.Interface)) }))
 	}
 	if n := c.opt.Sample; n > 1 {
 		es = append(es,

@@ -9,6 +9,7 @@ import (
 // export emits an entry that is in no slot of the wheel, and frees it.
 func (m *Meter) export(n uint32, e *entry, reason EndReason) {
 	m.emitEntry(n, e, reason)
+	m.recent.remove(n)
 	m.table.remove(n)
 }
 
@@ -34,6 +35,9 @@ func (m *Meter) records(n uint32, e *entry, reason EndReason, emit func(*Record)
 		}
 	}
 	r.Direction, r.Labels = e.dir[0], labels[0]
+	if m.config.Latency && e.proto == packet.ProtoTCP {
+		r.Latency = m.handshake(n).latency()
+	}
 	if m.config.Biflow {
 		r.Biflow = true
 		r.Reverse, r.ReverseLabels = e.dir[1], labels[1]

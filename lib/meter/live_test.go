@@ -10,7 +10,7 @@ import (
 	"nfpipe/lib/packet"
 )
 
-// Without packets, by the clock alone, every flow leaves after its timeout and at most a second
+// Without packets, by the clock alone, every flow leaves after its timeout and at most a tick
 // later, wherever in the second its packets were.
 func TestIdleByAdvance(t *testing.T) {
 	const begin, step = 1_700_000_000 * second, second / 20
@@ -19,7 +19,7 @@ func TestIdleByAdvance(t *testing.T) {
 	var now int64
 	m := New(Config{Timeouts: Timeouts{TCP: dur(3 * second), UDP: dur(2 * second), ICMP: dur(second), General: dur(4 * second)}}, func(r *Record) {
 		late := now - r.Last - limits[r.Proto]*second
-		if late <= 0 || late > second || r.End != Idle || r.Packets != 2 {
+		if late <= 0 || late > tick || r.End != Idle || r.Packets != 2 {
 			t.Errorf("protocol %d, last packet at %d ns: left %d ns after its timeout, reason %d, %d packets",
 				r.Proto, r.Last-begin, late, r.End, r.Packets)
 		}
@@ -72,6 +72,25 @@ func TestSample(t *testing.T) {
 		slices.Sort(kept)
 		if s := m.Stats(); !slices.Equal(kept, want) || s.Filtered != 50 || s.Packets != uint64(len(want)) || s.Packets+s.Unsampled != 50 {
 			t.Errorf("one in %d: %v, want %v; %+v", n, kept, want, s)
+		}
+	}
+}
+
+// Each direction has the interface of its own first packet.
+func TestInterfaceOfPackets(t *testing.T) {
+	for biflow, want := range map[bool][]uint32{false: {3, 4}, true: {3}} {
+		var got []uint32
+		m := New(Config{Biflow: biflow}, func(r *Record) { got = append(got, r.Interface) })
+		var list []packet.Packet
+		for i, back := range []bool{false, true, false} {
+			p := segment(float64(i+1), tcpACK, back)
+			p.Interface = uint32(3 + i)
+			list = append(list, p)
+		}
+		m.Add(list)
+		m.Flush()
+		if !slices.Equal(got, want) {
+			t.Errorf("biflow %v: interfaces %v, want %v", biflow, got, want)
 		}
 	}
 }
@@ -151,6 +170,14 @@ func TestColumnOptions(t *testing.T) {
 			if b.Find(flow.Key{ID: id}) >= 0 {
 				t.Errorf("%+v: there is an element %d", c.o, id)
 			}
+		}
+	}
+	r.Interface = 9
+	for o, want := range map[ColumnOptions]uint64{{}: 9, {Interface: 7}: 7} {
+		b := columnsOf(t, o, &r)
+		v, err := b.Vec(b.Find(flow.Key{ID: 10}))
+		if err != nil || !slices.Equal(v.Ints, []uint64{want}) {
+			t.Errorf("%+v: of a packet of interface 9 a record with %v, want %d, %v", o, v.Ints, want, err)
 		}
 	}
 	for max, want := range map[int]int{-1: 0, 0: 3, 1: 1, 2: 2, 3: 3, 50: 3, 1000: 3} {

@@ -6,9 +6,11 @@ const (
 	second = 1_000_000_000 // nanoseconds
 
 	// A clock that was ahead is given up when so many packets in a row are so
-	// many seconds behind it.
-	maxLate  = 600
+	// far behind it.
+	maxLate  = 600 * second
 	lateRuns = 1024
+	// So far behind, Advance follows at once.
+	maxBack = 5 * second
 )
 
 // DefaultMaxFlows is Config.MaxFlows when it is 0.
@@ -42,6 +44,13 @@ type Config struct {
 	// first, then the one after Sample-1 others. Below 2 all are counted.
 	// Counters are not scaled; see ColumnOptions.
 	Sample uint32
+
+	// Latency takes the times of TCP handshakes.
+	Latency bool
+
+	// Clocked lets Advance alone move the clock, for packets that come only
+	// nearly in the order of time, as those of several rings of an interface.
+	Clocked bool
 }
 
 // Stats of a Meter.
@@ -62,14 +71,16 @@ type Meter struct {
 	table  table
 	wheel  wheel
 	frags  fragments
+	recent recent
 	labels map[uint32]Labels // by entry*2 + direction
+	shakes [][]handshake     // by entry, as in table.chunks
 	limits limits
 	config Config
 	emit   func(*Record)
 	stats  Stats
 
-	clock      int64  // seconds
-	nextSecond int64  // nanoseconds at which the clock advances
+	clock      int64  // ticks
+	nextTick   int64  // nanoseconds at which the clock advances
 	skip       uint32 // packets to pass over before one is sampled
 	lateBefore int64
 	late       int
@@ -123,9 +134,11 @@ func (m *Meter) add(p *packet.Packet, k *key) {
 		return
 	}
 	p.Time = max(p.Time, 0)
-	if p.Time >= m.nextSecond {
+	if p.Time >= m.nextTick {
 		m.late = 0
-		m.advance(p.Time / second)
+		if !m.config.Clocked {
+			m.advance(p.Time / tick)
+		}
 	} else if p.Time < m.lateBefore {
 		m.rewind(p.Time)
 	} else {
@@ -138,30 +151,6 @@ func (m *Meter) add(p *packet.Packet, k *key) {
 		return
 	}
 	m.update(p, k)
-}
-
-// rewind follows a clock that was set back: every entry gets a new place in the
-// wheel.
-func (m *Meter) rewind(t int64) {
-	if m.late++; m.late < lateRuns {
-		return
-	}
-	m.late = 0
-	m.clock = t/second - 1
-	m.wheel = wheel{}
-	for n := range m.table.made {
-		if e := m.table.at(n); e.family != 0 {
-			m.link(n, e, m.schedule(e))
-		}
-	}
-	m.advance(t / second)
-}
-
-// Advance moves the clock without a packet, for interfaces that have gone quiet.
-func (m *Meter) Advance(now int64) {
-	if now >= m.nextSecond {
-		m.advance(now / second)
-	}
 }
 
 // count adds a packet for which no key was made yet.
@@ -205,8 +194,19 @@ func (m *Meter) update(p *packet.Packet, k *key) {
 		dir.start(p)
 	}
 	dir.add(p)
-	if p.Proto == packet.ProtoTCP && p.TCPFlags&(tcpFIN|tcpRST) != 0 {
-		m.closing(n, e, d, p)
+	m.recent.seen(n)
+	m.beside(n, e, d, p)
+}
+
+// beside does what few packets need.
+func (m *Meter) beside(n uint32, e *entry, d int, p *packet.Packet) {
+	if p.Proto == packet.ProtoTCP {
+		if m.config.Latency {
+			m.handshake(n).add(p, d)
+		}
+		if p.TCPFlags&(tcpFIN|tcpRST) != 0 {
+			m.closing(n, e, d, p)
+		}
 	}
 	if p.MPLSDepth > 0 {
 		m.label(n, e, d, p)
@@ -289,12 +289,11 @@ func (m *Meter) create(p *packet.Packet, k *key) {
 	e.dir[0].start(p)
 	e.dir[0].add(p)
 	m.link(n, e, m.schedule(e))
-	if p.Proto == packet.ProtoTCP && p.TCPFlags&(tcpFIN|tcpRST) != 0 {
-		m.closing(n, e, 0, p)
+	m.recent.add(n)
+	if m.config.Latency {
+		*m.handshake(n) = handshake{}
 	}
-	if p.MPLSDepth > 0 {
-		m.label(n, e, 0, p)
-	}
+	m.beside(n, e, 0, p)
 }
 
 func classOf(k *key) class {
@@ -334,7 +333,7 @@ func (m *Meter) Flush() {
 			continue
 		}
 		reason := Forced
-		if m.over(e, m.clock*second) {
+		if m.over(e, m.clock*tick) {
 			reason = m.reason(e)
 		} else if e.closed() {
 			reason = EndOfFlow
@@ -343,6 +342,7 @@ func (m *Meter) Flush() {
 	}
 	m.table.reset()
 	m.wheel = wheel{}
+	m.recent = recent{}
 }
 
 // Clear forgets all entries without a record, and the fragments that wait.
@@ -351,6 +351,7 @@ func (m *Meter) Clear() {
 	clear(m.labels)
 	m.table.reset()
 	m.wheel = wheel{}
+	m.recent = recent{}
 }
 
 // Each calls f with the records of all entries as they are now, in the order of Flush, which

@@ -18,7 +18,8 @@ type Direction struct {
 	Packets, Bytes uint64
 	First, Last    int64 // nanoseconds since the epoch
 
-	FlowLabel      uint32    // of the first packet, as are the next three and TOS
+	FlowLabel      uint32    // of the first packet, as are the next four and TOS
+	Interface      uint32    // number of that where it was seen, 0: none
 	VLAN           [2]uint16 // id of the outermost and, if there are several, innermost tag
 	SrcMAC, DstMAC [6]byte
 
@@ -58,6 +59,8 @@ type Record struct {
 	End              EndReason
 	Biflow           bool // Reverse and ReverseLabels are in use
 
+	Latency Latency // with Config.Latency, of TCP
+
 	Direction        // the forward direction, which is that of the first packet
 	Labels    Labels // of its first packet with labels
 
@@ -69,6 +72,7 @@ func (d *Direction) start(p *packet.Packet) {
 	*d = Direction{
 		First: p.Time, Last: p.Time,
 		FlowLabel: p.FlowLabel,
+		Interface: p.Interface,
 		VLAN:      p.VLAN,
 		SrcMAC:    p.SrcMAC, DstMAC: p.DstMAC,
 		TOS:    p.TOS,

@@ -11,7 +11,7 @@ import (
 )
 
 // slowMeter does what Meter does, with a list and a look at every flow each
-// second: what the flow cache has to agree with. It knows no fragments.
+// tick: what the flow cache has to agree with. It knows no fragments.
 type slowMeter struct {
 	limits limits
 	flows  []*slowFlow
@@ -62,10 +62,10 @@ func slowKey(p *packet.Packet) string {
 }
 
 func (s *slowMeter) add(p *packet.Packet) {
-	if now := p.Time / second; now > s.clock {
+	if now := p.Time / tick; now > s.clock {
 		s.clock = now
 		for _, f := range slices.Clone(s.flows) {
-			if why, over := s.over(f, now*second); over {
+			if why, over := s.over(f, now*tick); over {
 				s.end(f, why)
 			}
 		}
@@ -119,7 +119,7 @@ func (s *slowMeter) add(p *packet.Packet) {
 
 func (s *slowMeter) flush() {
 	for _, f := range slices.Clone(s.flows) {
-		if why, over := s.over(f, s.clock*second); over {
+		if why, over := s.over(f, s.clock*tick); over {
 			s.end(f, why)
 		} else if f.rst || f.fin[0] && f.fin[1] {
 			s.end(f, EndOfFlow)

@@ -179,7 +179,7 @@ const (
 type limits struct {
 	idle     [classes]int64 // nanoseconds
 	active   int64
-	interval int64 // seconds, at least 1
+	interval int64 // ticks, at least 1
 }
 
 func (t *Timeouts) limits() limits {
@@ -190,7 +190,7 @@ func (t *Timeouts) limits() limits {
 		}
 		return bounded(d)
 	}
-	l := limits{active: pick(t.MaxLife, int64(maxSpan)), interval: max(1, int64(t.Interval/time.Second))}
+	l := limits{active: pick(t.MaxLife, int64(maxSpan)), interval: max(1, int64(t.Interval/tick))}
 	tcp := pick(t.TCP, general)
 	l.idle = [classes]int64{
 		classTCP: tcp, classRst: pick(t.TCPRst, tcp), classFin: pick(t.TCPFin, tcp),

@@ -1,35 +1,33 @@
 package meter
 
-import (
-	"math"
-	"math/bits"
-)
+import "math"
 
-// The wheel has a slot a second. An entry is in the slot of the second in which
-// it was last known to become due; later packets only move its time, and when the
-// slot comes up the entry goes to its new place. So an entry is moved once in an
-// idle timeout, not once a packet.
+// tick is what the clock goes by: a flow leaves at most that long after its timeout.
+const tick = second / 4
+
+// The wheel has a slot a tick. An entry is in the slot of the tick in which it was
+// last known to become due; later packets only move its time, and when the slot
+// comes up the entry goes to its new place. So an entry is moved once in an idle
+// timeout, not once a packet.
 const (
-	wheelSize = 1 << 12 // seconds
+	wheelSize = 1 << 14 // ticks
 	wheelMask = wheelSize - 1
 	slotFlag  = 1 << 31 // in prev: the rest is the slot that the entry is first in
 )
 
 type wheel struct {
-	head [wheelSize]uint32      // entry+1, 0 is empty
-	any  [wheelSize / 64]uint64 // slots that are not empty
+	head [wheelSize]uint32 // entry+1, 0 is empty
 }
 
-// link puts an entry into the slot of a second.
-func (m *Meter) link(n uint32, e *entry, second int64) {
-	slot := uint32(min(max(second, m.clock+1), m.clock+wheelSize-1)) & wheelMask
+// link puts an entry into the slot of a tick.
+func (m *Meter) link(n uint32, e *entry, at int64) {
+	slot := uint32(min(max(at, m.clock+1), m.clock+wheelSize-1)) & wheelMask
 	h := m.wheel.head[slot]
 	e.next, e.prev = h, slotFlag|slot
 	if h != 0 {
 		m.table.at(h - 1).prev = n
 	}
 	m.wheel.head[slot] = n + 1
-	m.wheel.any[slot>>6] |= 1 << (slot & 63)
 }
 
 func (m *Meter) unlink(e *entry) {
@@ -42,19 +40,16 @@ func (m *Meter) unlink(e *entry) {
 	}
 	slot := e.prev &^ slotFlag
 	m.wheel.head[slot] = e.next
-	if e.next == 0 {
-		m.wheel.any[slot>>6] &^= 1 << (slot & 63)
-	}
 }
 
-// due is the first second at whose begin the entry's timeout has passed.
+// due is the first tick at whose begin the entry's timeout has passed.
 func (m *Meter) due(e *entry) int64 {
-	return 1 + min(secondOfSum(e.last, m.limits.idle[e.class]), secondOfSum(e.first, m.limits.active))
+	return 1 + min(tickOfSum(e.last, m.limits.idle[e.class]), tickOfSum(e.first, m.limits.active))
 }
 
-// secondOfSum is (a+b)/second of sums that need not fit.
-func secondOfSum(a, b int64) int64 {
-	return a/second + b/second + (a%second+b%second)/second
+// tickOfSum is (a+b)/tick of sums that need not fit.
+func tickOfSum(a, b int64) int64 {
+	return a/tick + b/tick + (a%tick+b%tick)/tick
 }
 
 // over tells whether at this time a timeout of the entry has passed.
@@ -68,28 +63,57 @@ func (m *Meter) schedule(e *entry) int64 {
 	return (t + i - 1) / i * i
 }
 
-// advance turns the wheel to a later second and exports what is due.
+// rewind follows packets whose clock was set back.
+func (m *Meter) rewind(t int64) {
+	if m.late++; m.late >= lateRuns && !m.config.Clocked {
+		m.setBack(t)
+	}
+}
+
+// setBack gives every entry a new place in the wheel.
+func (m *Meter) setBack(t int64) {
+	m.late = 0
+	m.clock = t/tick - 1
+	m.wheel = wheel{}
+	for n := range m.table.made {
+		if e := m.table.at(n); e.family != 0 {
+			m.link(n, e, m.schedule(e))
+		}
+	}
+	m.advance(t / tick)
+}
+
+// Advance moves the clock without a packet, for interfaces that have gone quiet. With
+// Config.Clocked it also follows a clock that was set back by some seconds.
+func (m *Meter) Advance(now int64) {
+	if now >= m.nextTick {
+		m.advance(now / tick)
+	} else if m.config.Clocked && now >= 0 && now < m.clock*tick-maxBack {
+		m.setBack(now)
+	}
+}
+
+// advance turns the wheel to a later tick and exports what is due.
 func (m *Meter) advance(to int64) {
 	from := m.clock
 	m.clock = to
-	m.nextSecond = math.MaxInt64
-	if to < math.MaxInt64/second {
-		m.nextSecond = (to + 1) * second
+	m.nextTick = math.MaxInt64
+	if to < math.MaxInt64/tick {
+		m.nextTick = (to + 1) * tick
 	}
-	m.lateBefore = (to - maxLate) * second
+	m.lateBefore = to*tick - maxLate
 	for s, n := from+1, min(to-from, wheelSize); n > 0; n-- {
 		if slot := uint32(s) & wheelMask; m.wheel.head[slot] != 0 {
 			m.turn(slot)
 		}
 		s++
 	}
-	m.frags.expire(m, to*second)
+	m.frags.expire(m, to*tick)
 }
 
 func (m *Meter) turn(slot uint32) {
 	h := m.wheel.head[slot]
 	m.wheel.head[slot] = 0
-	m.wheel.any[slot>>6] &^= 1 << (slot & 63)
 	for h != 0 {
 		n := h - 1
 		e := m.table.at(n)
@@ -111,43 +135,4 @@ func (m *Meter) reason(e *entry) EndReason {
 		return EndOfFlow
 	}
 	return Idle
-}
-
-// evict makes room by exporting the entry that is due first, as far as the wheel
-// knows: of an entry that got packets since it was put there the wheel's second
-// is too early, so a few of those are put in their place first.
-func (m *Meter) evict() {
-	const tries = 32
-	for i := 0; ; i++ {
-		slot := m.firstSlot()
-		n := m.wheel.head[slot] - 1
-		e := m.table.at(n)
-		if i < tries {
-			at := min(m.schedule(e), m.clock+wheelSize-1)
-			if s := uint32(at) & wheelMask; s != slot && at > m.clock {
-				m.unlink(e)
-				m.link(n, e, at)
-				continue
-			}
-		}
-		m.stats.Evicted++
-		m.unlink(e)
-		m.export(n, e, LackOfResources)
-		return
-	}
-}
-
-// firstSlot is the first slot behind the clock that has an entry. There is one.
-func (m *Meter) firstSlot() uint32 {
-	start := uint32(m.clock+1) & wheelMask
-	w := start >> 6
-	word := m.wheel.any[w] &^ (1<<(start&63) - 1)
-	for range len(m.wheel.any) {
-		if word != 0 {
-			break
-		}
-		w = (w + 1) % uint32(len(m.wheel.any))
-		word = m.wheel.any[w]
-	}
-	return w<<6 | uint32(bits.TrailingZeros64(word))
 }

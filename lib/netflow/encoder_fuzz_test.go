@@ -63,6 +63,7 @@ func FuzzEncode(f *testing.F) {
 		want = rowsOfAll(t, batches)
 		for _, e := range encodings {
 			ch := newChannel(t, e)
+			ch.jumps = true
 			for _, x := range tables {
 				if err := ch.e.Table(x.name, x.keys, x.Batch); err != nil {
 					t.Fatal(err)

@@ -23,6 +23,7 @@ type channel struct {
 	sequence map[uint32]uint32
 	said     map[string]*Announcement
 	sent     [][]byte // all messages
+	jumps    bool     // flows may lie so far apart that the start of the uptime is chosen anew
 }
 
 func newChannel(t *testing.T, e Encoding) *channel {
@@ -65,7 +66,7 @@ func (c *channel) through(batches ...*flow.Batch) []row {
 		}
 	}
 	rows := c.in.rows()
-	if s := c.in.x.Stats; s.Gaps > 0 && !c.tiny() || s.Unknown > 0 || s.Bad > 0 || s.Restarts > 0 && !c.rebased() || s.BadTemplates > 0 || s.Held > 0 {
+	if s := c.in.x.Stats; s.Gaps > 0 && !c.tiny() || s.Unknown > 0 || s.Bad > 0 || s.Restarts > 0 && !(c.jumps && c.rebased()) || s.BadTemplates > 0 || s.Held > 0 {
 		c.t.Errorf("the receiver says %+v", s)
 	}
 	return rows

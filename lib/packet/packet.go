@@ -15,7 +15,8 @@ const (
 
 // Packet is what one frame's headers say. Its zero value is a packet without IP.
 type Packet struct {
-	Time int64 // nanoseconds since the epoch, set by the caller
+	Time      int64  // nanoseconds since the epoch, set by the caller
+	Interface uint32 // number of the interface that it was seen at, set by the caller; 0: none
 
 	// Addresses in network order; an IPv4 address is in the first four
 	// bytes and the others are zero.

@@ -17,11 +17,11 @@ type Parser struct {
 // points into the frame.
 func (q *Parser) Behind() []byte { return q.behind }
 
-// Parse fills p, but for its Time, from a frame of the given LINKTYPE, of which
+// Parse fills p, but for its Time and Interface, from a frame of the given LINKTYPE, of which
 // data was captured and which had orig bytes on the wire. The contents of p have
 // a meaning only when the status is IP.
 func (q *Parser) Parse(link uint16, data []byte, orig int, p *Packet) Status {
-	*p = Packet{Time: p.Time}
+	*p = Packet{Time: p.Time, Interface: p.Interface}
 	q.layers, q.behind = maxLinkHeaders, nil
 	orig = max(orig, len(data)) // which every length below relies on
 	if link == LinkEthernet {

@@ -34,8 +34,10 @@ type outlet struct {
 	id    uint32 // of the last packet that was spoofed
 
 	messages []mmsghdr
+	packets  []int // in each message: one, or with GSO several
 	vectors  []unix.Iovec
 	headers  []byte
+	segments []byte // control messages of GSO; nil without it
 
 	end atomic.Int64 // when to stop sending, in nanoseconds of Unix time; 0: never
 }
@@ -44,6 +46,7 @@ func newOutlet(to netip.AddrPort, w way) (*outlet, error) {
 	o := &outlet{
 		to: to, spoof: w.spoof, probe: -1, id: rand.Uint32(),
 		messages: make([]mmsghdr, batchSize),
+		packets:  make([]int, batchSize),
 		vectors:  make([]unix.Iovec, 2*batchSize),
 		headers:  make([]byte, 0, batchSize*pieceHeader),
 	}
@@ -57,6 +60,9 @@ func newOutlet(to netip.AddrPort, w way) (*outlet, error) {
 		err = o.openRaw(w)
 	} else {
 		o.fd, err = connectUDP(to, w)
+		if w.join {
+			o.segments = make([]byte, batchSize*segmentSpace)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -148,9 +154,11 @@ func (o *outlet) send(q *backlog) (done outcome) {
 		return o.sendSpoofed(q)
 	}
 	n := 0
-	for i := range q.items {
-		data, _ := q.at(i)
+	for i := 0; i < len(q.items); {
+		data, size, k := o.run(q, i)
 		o.set(n, nil, data)
+		o.segment(n, size, k)
+		i += k
 		if n++; n == batchSize {
 			o.flush(n, &done)
 			n = 0
@@ -160,28 +168,29 @@ func (o *outlet) send(q *backlog) (done outcome) {
 	return done
 }
 
-// set makes message i.
+// set makes message i, of one packet.
 func (o *outlet) set(i int, header, data []byte) {
 	v := o.vectors[2*i:][:2]
 	v[0].Base, v[1].Base = unsafe.SliceData(header), unsafe.SliceData(data)
 	v[0].SetLen(len(header))
 	v[1].SetLen(len(data))
+	o.packets[i] = 1
 }
 
-// flush sends the first n messages and counts each for one packet.
+// flush sends the first n messages and counts the packets in each.
 func (o *outlet) flush(n int, done *outcome) {
 	refused := 0 // times for the message that is first now
 	for first := 0; first < n; {
 		if end := o.end.Load(); end != 0 && time.Now().UnixNano() > end {
 			done.fail(errEnded)
-			done.failed += uint64(n - first - 1)
+			done.failed += uint64(sum(o.packets[first:n]) - 1)
 			return
 		}
 		sent, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(o.fd), uintptr(unsafe.Pointer(&o.messages[first])),
 			uintptr(n-first), unix.MSG_NOSIGNAL, 0, 0)
 		switch {
 		case errno == 0:
-			done.sent += uint64(sent)
+			done.sent += uint64(sum(o.packets[first : first+int(sent)]))
 			first += int(sent)
 			refused = 0
 		case errno == unix.EINTR:
@@ -191,14 +200,25 @@ func (o *outlet) flush(n int, done *outcome) {
 			done.err = errno
 		case errno == unix.EAGAIN: // timed out
 			done.fail(errno)
-			done.failed += uint64(n - first - 1)
+			done.failed += uint64(sum(o.packets[first:n]) - 1)
 			return
+		case o.packets[first] > 1: // the device or the kernel cannot cut it
+			o.segments = nil
+			o.apart(first, done)
+			first++
 		default:
 			done.fail(errno)
 			first++
 			refused = 0
 		}
 	}
+}
+
+func sum(list []int) (n int) {
+	for _, x := range list {
+		n += x
+	}
+	return n
 }
 
 // openRaw opens a socket that sends whole IP packets.

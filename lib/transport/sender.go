@@ -33,6 +33,7 @@ type way struct {
 	from   netip.Addr
 	device string
 	hops   int
+	join   bool // let the kernel cut what is joined
 }
 
 const (
@@ -105,7 +106,7 @@ func (s *Sender) dialUDP(o SendOptions) error {
 	if s.peer, err = s.endpoint.resolve(); err != nil {
 		return err
 	}
-	s.out, err = newOutlet(s.peer, way{o.Spoof, o.From, o.Device, o.Hops})
+	s.out, err = newOutlet(s.peer, way{o.Spoof, o.From, o.Device, o.Hops, true})
 	return err
 }
 

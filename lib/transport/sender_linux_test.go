@@ -208,3 +208,47 @@ func TestSenderErrors(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Packets of all lengths in all orders come as they were, whether the kernel cuts them or not.
+func TestSenderJoins(t *testing.T) {
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		u := listen(t, host, UDPOptions{})
+		got := receive(t, u)
+		s := newSender(t, "udp", u.Addr(), SendOptions{})
+		var want [][]byte
+		for i, n := range []int{40, 1, 2, 33, 64, 100, 5, 70} { // so many of a length
+			want = append(want, numbered(i, n, 1400-i*100)...)
+			want = append(want, numbered(i, 1, i+3)...)
+			want = append(want, numbered(i, i%3, 2000)...)
+		}
+		sendAll(t, s, want)
+		s.Close()
+		unchanged(t, got.stop(t, u), want)
+	}
+}
+
+// A message that the kernel refuses to cut goes out in packets.
+func TestSenderApart(t *testing.T) {
+	u := listen(t, "127.0.0.1", UDPOptions{})
+	got := receive(t, u)
+	s := newSender(t, "udp", u.Addr(), SendOptions{})
+	if s.out.segments == nil {
+		t.Fatal("nothing is joined")
+	}
+	want := numbered(1, 10, 1000)
+	var q backlog
+	for _, p := range want {
+		q.data = append(q.data, p...)
+		q.items = append(q.items, item{end: len(q.data)})
+	}
+	data, size, n := s.out.run(&q, 0)
+	s.out.set(0, nil, data)
+	s.out.segment(0, size, n)
+	var done outcome
+	s.out.apart(0, &done)
+	s.Close()
+	if n != 10 || done.sent != 10 || done.failed != 0 {
+		t.Errorf("%d packets, %+v", n, done)
+	}
+	unchanged(t, got.stop(t, u), want)
+}
