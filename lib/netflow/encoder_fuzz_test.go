@@ -77,7 +77,7 @@ func FuzzEncode(f *testing.F) {
 			if e.Version == 10 && s.Sent != s.Records-s.TooMany-s.TooLong-s.Nothing {
 				t.Errorf("%+v: %d records, %d came, %+v", e, len(want), len(got), s)
 			}
-			if e == (Encoding{Version: 10}) && s.Elements+s.Project+s.TooLong+s.Nothing+s.Clamped == 0 {
+			if e == (Encoding{Version: 10}) && s.Elements+s.Project+s.TooLong+s.Nothing+s.Clamped == 0 && !distant(want) {
 				sameRows(t, "IPFIX", got, want, func(r row) string { return sortedRow(carried(t, r)) })
 			}
 			if t.Failed() {
@@ -85,6 +85,22 @@ func FuzzEncode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// distant tells that there are times of NTP so far from the arrival that a receiver may take them for
+// plain units since 1970.
+func distant(rows []row) bool {
+	const years = 15 * 365 * 86400 * 1e9
+	for _, r := range rows {
+		for _, v := range r {
+			e, _ := ie.Lookup(v.ID)
+			ntp := e.Type == ie.DateTimeMicroseconds || e.Type == ie.DateTimeNanoseconds
+			if ntp && (v.num > arrival+years || v.num < arrival-years) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // tiny tells that records may be shorter than padding, so that a receiver may take zeros at the end

@@ -66,10 +66,22 @@ func (c *channel) through(batches ...*flow.Batch) []row {
 		}
 	}
 	rows := c.in.rows()
-	if s := c.in.x.Stats; s.Gaps > 0 && !c.tiny() || s.Unknown > 0 || s.Bad > 0 || s.Restarts > 0 && !c.jumps || s.BadTemplates > 0 || s.Held > 0 {
+	if s := c.in.x.Stats; s.Gaps > 0 && !c.tiny() || s.Unknown > 0 || s.Bad > 0 || s.Restarts > 0 && !(c.jumps && c.rebased()) || s.BadTemplates > 0 || s.Held > 0 {
 		c.t.Errorf("the receiver says %+v", s)
 	}
 	return rows
+}
+
+// rebased tells that messages of NetFlow say different things of when the exporter was started, as
+// they must when flows are too far apart.
+func (c *channel) rebased() bool {
+	boots := map[int64]bool{}
+	for _, p := range c.sent {
+		if c.e.Version < 10 {
+			boots[int64(binary.BigEndian.Uint32(p[8:]))*1000-int64(binary.BigEndian.Uint32(p[4:]))] = true
+		}
+	}
+	return len(boots) > 1
 }
 
 // plainRow is a record without the time of arrival, which is that of the receiver, and the domain
@@ -157,6 +169,9 @@ func carried(t *testing.T, r row) row {
 		}
 		if _, family := ie.Column(ie.ID(v.ID.Num() &^ enterprise)); family != ie.AnyFamily && v.ID == Raw(ie.ID(v.ID.Num()&^enterprise)) && zero(v.bytes) {
 			continue // of a pair, beside the other member
+		}
+		if n := ie.ID(v.ID.Num() &^ enterprise); v.ID == Raw(n) && n >= 150 && n <= 157 && r.first(21, 22, 158, 159, 161, 162) != nil {
+			continue // a time made of these goes out as one, and is kept when another is clamped
 		}
 		if isList(v.ID) {
 			v.bytes, v.Len = unnumbered(t, v.bytes), flow.Variable

@@ -463,5 +463,6 @@ func toNTP(ns uint64) uint64 {
 	if r > 0 {
 		q++
 	}
-	return (sec+ntpEpoch)<<32 + q
+	// Where an era begins the number is 0, which receivers take for no time.
+	return max((sec+ntpEpoch)<<32+q, 1)
 }
