@@ -31,7 +31,7 @@ func TestUsage(t *testing.T) {
 		"-n 127.0.0.1:0":                  "port 0",
 		"-n 127.0.0.1:1 -t udp":           "want name=time",
 		"-n 127.0.0.1:1 -t general=0":     "above 0",
-		"-n 127.0.0.1:1 -T six":           "-T: no such level",
+		"-n 127.0.0.1:1 -T six":           "-T six: no such level",
 		"-n 127.0.0.1:1 -m 0":             "at least one flow",
 		"-n 127.0.0.1:1 -i lo -r f":       "not both",
 		"-n 127.0.0.1:1 -i lo --replay":   "its own pace",

@@ -304,8 +304,9 @@ func (c *config) readMetering(o *cli.Options, r *raw) error {
 	if c.meter.Timeouts, err = meter.ParseTimeouts(meter.SoftflowdTimeouts(), "", *r.timeouts); err != nil {
 		return err
 	}
-	if c.meter.Track, err = meter.ParseTrack(*r.track); err != nil {
-		return fmt.Errorf("-T: %w", err)
+	var ok bool
+	if c.meter.Track, ok = meter.TrackOf(*r.track); !ok {
+		return fmt.Errorf("-T %s: no such level: want ip, proto, port, vlan or ether", *r.track)
 	}
 	c.mac = c.meter.Track == meter.TrackEther
 	switch *r.tunnel {

@@ -118,10 +118,10 @@ func (c *config) device(env *cli.Env, names []string, changed func(string) bool)
 
 // words reads the options whose values are words.
 func (c *config) words(env *cli.Env, track, tunnel, fat string) bool {
-	var err error
-	if c.meter.Track, err = meter.ParseTrack(track); err != nil {
-		env.Usagef("-T: %v", err)
-		env.Hintf("nfpcap -T vlan")
+	var ok bool
+	if c.meter.Track, ok = meter.TrackOf(track); !ok {
+		env.Usagef("-T %s: no such level", track)
+		env.Hintf("ip, proto, port, vlan or ether")
 		return false
 	}
 	switch tunnel {
