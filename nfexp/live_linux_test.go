@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,7 +44,16 @@ func cable(t testing.TB) {
 	ip(t, "link add v0 type veth peer name v1")
 	ip(t, "link set v0 mtu 9000 up")
 	ip(t, "link set v1 mtu 9000 up")
-	time.Sleep(200 * time.Millisecond) // until the link is up
+	for _, name := range []string{"v0", "v1"} { // only then packets pass
+		for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			if i, err := net.InterfaceByName(name); err == nil && i.Flags&net.FlagRunning != 0 {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%s does not come up", name)
+			}
+		}
+	}
 }
 
 // replay sends captures by v0.

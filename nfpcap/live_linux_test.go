@@ -76,8 +76,18 @@ func pair(t testing.TB) *wire {
 	ip(t, "link add v0 type veth peer name v1")
 	ip(t, "link set v0 mtu 9000 up")
 	ip(t, "link set v1 mtu 9000 up")
-	i, err := net.InterfaceByName("v0")
-	check(t, err)
+	var i *net.Interface
+	for _, name := range []string{"v1", "v0"} { // only then packets pass
+		for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+			var err error
+			if i, err = net.InterfaceByName(name); err == nil && i.Flags&net.FlagRunning != 0 {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%s does not come up", name)
+			}
+		}
+	}
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
 	check(t, err)
 	t.Cleanup(func() { unix.Close(fd) })

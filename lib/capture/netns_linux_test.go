@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -50,6 +51,16 @@ func pair(t testing.TB) {
 	ip(t, "link add v0 type veth peer name v1")
 	ip(t, "link set v0 mtu 9000 up")
 	ip(t, "link set v1 mtu 9000 up")
+	for _, name := range []string{"v0", "v1"} { // only then packets pass
+		for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			if i, err := net.InterfaceByName(name); err == nil && i.Flags&net.FlagRunning != 0 {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%s does not come up", name)
+			}
+		}
+	}
 }
 
 // injector sends frames out of an interface.
