@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"nfpipe/lib/capture"
 	"nfpipe/lib/cli"
@@ -57,6 +58,9 @@ func (r *runner) run(ready func() error) {
 }
 
 func (r *runner) open() (err error) {
+	if r.device != "" {
+		r.encoding.Started = time.Now().UnixNano()
+	}
 	r.x, err = export.New(export.Config{
 		Encoding: r.encoding, Destinations: r.to, InTurn: r.inTurn, Live: r.device != "", Pace: r.pace, Unpaced: r.unpaced,
 		Log: func(s string) { r.log(s) },
