@@ -106,7 +106,7 @@ func control(env *cli.Env, path, command string) {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(2 * controlTime))
-	if _, err := fmt.Fprintln(conn, command); err == nil {
+	if _, err = fmt.Fprintln(conn, command); err == nil {
 		_, err = io.Copy(env.Out(), conn)
 	}
 	if err != nil {

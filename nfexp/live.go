@@ -110,7 +110,6 @@ type monitor struct {
 	in      *capture.Live
 	started time.Time
 	stopped bool // gathers no packets
-	expired uint64
 }
 
 // step takes packets, lets time go on, and does what the control socket says.

@@ -338,17 +338,6 @@ func (t *intTable) put(x uint64, c uint16) {
 	t.code16[i] = c
 }
 
-// code returns the code of x; a new value gets the next.
-func (t *intTable) code(x uint64) uint16 {
-	i := t.find(x)
-	if t.used[i] {
-		return t.code16[i]
-	}
-	c := uint16(t.n)
-	t.put(x, c)
-	return c
-}
-
 func (t *intTable) grow() {
 	old := *t
 	*t = *newIntTable(len(old.slot))

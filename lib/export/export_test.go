@@ -22,7 +22,6 @@ type collector struct {
 	sources map[string]*netflow.Exporter // by session, or address of UDP
 	sink    *flow.Sink
 	counts  map[uint64]int // records by their packet counter
-	ended   []netflow.Stats
 	close   func()
 	at      netip.AddrPort
 }

@@ -452,7 +452,7 @@ func TestEncodeOrigins(t *testing.T) {
 		rows := c.through(b)
 		domains := map[uint32]bool{}
 		for _, p := range c.sent {
-			domains[binary.BigEndian.Uint32(p[len(p)-len(p)+map[uint16]int{9: 16, 10: 12}[version]:])] = true
+			domains[binary.BigEndian.Uint32(p[map[uint16]int{9: 16, 10: 12}[version]:])] = true
 		}
 		if len(domains) != 3 {
 			t.Errorf("version %d: domains %v", version, domains)
