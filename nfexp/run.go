@@ -21,10 +21,9 @@ import (
 // runner is nfexp at work.
 type runner struct {
 	*config
-	env  *cli.Env
-	log  func(string)
-	x    *export.Exporter
-	read uint64 // records of streams
+	env *cli.Env
+	log func(string)
+	x   *export.Exporter
 	// stopped is set when a signal ends the input.
 	stopped atomic.Bool
 	counts  capture.Counts
@@ -161,7 +160,6 @@ func (r *runner) stream(in *stream.Reader) error {
 				err = r.x.Table(it.Table.Name, it.Table.Keys, it.Table.Batch)
 			}
 		case stream.KindRecords:
-			r.read += it.Count
 			err = pace.batch(it.Batch, &r.stopped, r.write)
 			it.Batch.Release()
 		}

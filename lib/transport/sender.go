@@ -46,7 +46,6 @@ const (
 // over TCP, TLS or SCTP. It is for one goroutine, but for Hurry and Close.
 type Sender struct {
 	endpoint Endpoint
-	peer     netip.AddrPort
 
 	out   *outlet // UDP
 	queue backlog
@@ -102,11 +101,11 @@ func (e Endpoint) resolve() (netip.AddrPort, error) {
 }
 
 func (s *Sender) dialUDP(o SendOptions) error {
-	var err error
-	if s.peer, err = s.endpoint.resolve(); err != nil {
+	peer, err := s.endpoint.resolve()
+	if err != nil {
 		return err
 	}
-	s.out, err = newOutlet(s.peer, way{o.Spoof, o.From, o.Device, o.Hops, true})
+	s.out, err = newOutlet(peer, way{o.Spoof, o.From, o.Device, o.Hops, true})
 	return err
 }
 
@@ -119,10 +118,13 @@ func (s *Sender) dialStream(ctx context.Context, o SendOptions) error {
 		}
 	}
 	if s.endpoint.Network == "sctp" {
-		if s.peer, err = s.endpoint.resolve(); err != nil {
+		peer, err := s.endpoint.resolve()
+		if err != nil {
 			return err
 		}
-		s.raw, err = dialSCTP(ctx, s.peer, o)
+		if s.raw, err = dialSCTP(ctx, peer, o); err != nil {
+			return err
+		}
 		s.whole = true
 	} else {
 		d := net.Dialer{Control: local{device: o.Device}.control}
@@ -134,9 +136,6 @@ func (s *Sender) dialStream(ctx context.Context, o SendOptions) error {
 	}
 	if err != nil {
 		return plain(err)
-	}
-	if s.peer = peerOf(s.raw.RemoteAddr()); !s.peer.IsValid() {
-		s.peer, _ = s.endpoint.resolve()
 	}
 	s.conn = s.raw
 	if secured != nil {
@@ -171,9 +170,6 @@ func (s *Sender) watch() {
 	s.raw.Close()
 	close(s.gone)
 }
-
-// Peer is the address of the receiver.
-func (s *Sender) Peer() netip.AddrPort { return s.peer }
 
 // Longest is how many bytes a message may have that the way carries whole, as far as the system
 // knows.
@@ -241,9 +237,6 @@ func (s *Sender) ended(err error) error {
 	}
 	return plain(err)
 }
-
-// Gone is closed when the receiver has ended the connection; it is nil over UDP.
-func (s *Sender) Gone() <-chan struct{} { return s.gone }
 
 // Hurry lets sending go on for a while only. Any goroutine may call it.
 func (s *Sender) Hurry(d time.Duration) {

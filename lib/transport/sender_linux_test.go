@@ -142,7 +142,7 @@ func TestSenderGone(t *testing.T) {
 	}()
 	s := newSender(t, "tcp", peerOf(l.Addr()), SendOptions{})
 	select {
-	case <-s.Gone():
+	case <-s.gone:
 	case <-time.After(5 * time.Second):
 		t.Fatal("not noticed")
 	}
